@@ -1,0 +1,134 @@
+"""What a distribution declares: once, backend-neutral, on graph values.
+
+Backends, the reference evaluator, guides, the objective and the tests all read these rows. A
+distribution is a module-level `Distribution` in one of the family modules beside this one;
+`ppc.distributions` collects them into `DISTRIBUTIONS`. A function left as None does not exist
+for the distribution, and who needs it refuses by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ppc.ir import ops
+from ppc.ir.build import Builder, Value
+from ppc.ir.nodes import REAL, NoiseKind, Support
+from ppc.ir.primitives import RuleError
+from ppc.ir.sizes import Size
+from ppc.ir.types import DType, Tensor
+
+Params = Mapping[str, Value]  # the given parameters by name; of alternatives, the given one
+Shape = tuple[Size, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a distribution."""
+
+    name: str
+    constraint: Support = REAL  # where it must lie
+    event_rank: int = 0  # how many of its trailing dimensions belong to one draw
+    default: float | None = None
+    group: str = ""  # of the parameters of one group, exactly one is given
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distribution:
+    """A family of distributions. `support` may name parameters as its bounds."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    support: Support
+    log_density: Callable[[Value, Params], Value]  # of a draw: batch shape, event dims summed
+    dtype: DType = "f32"
+    event_rank: int = 0
+    event_shape: Callable[[Params], Shape] = field(default=lambda _: ())
+    draw: Callable[[NoiseSource, Params], Value] | None = None  # a draw of the site's type
+    reparameterised: bool = False  # whether `draw` carries derivatives to the parameters
+    mean: Callable[[Params], Value] | None = None
+    variance: Callable[[Params], Value] | None = None
+    entropy: Callable[[Params], Value] | None = None
+    cdf: Callable[[Value, Params], Value] | None = None
+    source: str = ""  # the parameterisation, with where it is defined
+
+    def parameter(self, name: str) -> Parameter | None:
+        """The parameter of that name."""
+        return next((p for p in self.parameters if p.name == name), None)
+
+    @property
+    def discrete(self) -> bool:
+        """Whether draws are integers or booleans."""
+        return self.dtype != "f32" or self.support.kind in _DISCRETE
+
+
+_DISCRETE = frozenset({"nonnegative_integer", "boolean", "integer_interval"})
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseSource:
+    """Makes the noise that a draw of one site needs; `type` is the type of the site."""
+
+    builder: Builder
+    site: str
+    type: Tensor
+    event_rank: int = 0
+
+    def standard(self, kind: NoiseKind, *extra: Size, tag: str = "") -> Value:
+        """Standard noise of the site's shape, with trailing dimensions added.
+
+        `tag` tells several noises of one site apart.
+        """
+        type_ = Tensor("f32", self.type.axes, (*self.type.shape, *extra))
+        site = f"{self.site}.{tag}" if tag else self.site
+        return self.builder.noise(_noise_name(self.site, tag), kind, type_, site=site)
+
+    def log_gamma(self, concentration: Value, *, tag: str = "") -> Value:
+        """The logarithm of a standard Gamma draw, with its implicit derivative."""
+        return self._drawn("log_gamma", concentration, tag=tag, implicit=True)
+
+    def poisson(self, rate: Value) -> Value:
+        """A Poisson draw, as f32, without derivative."""
+        return self._drawn("poisson", rate, tag="", implicit=False)
+
+    def _drawn(self, sampler: str, parameter: Value, *, tag: str, implicit: bool) -> Value:
+        type_ = Tensor("f32", self.type.axes, self.type.shape)
+        site = f"{self.site}.{tag}" if tag else self.site
+        full = ops.broadcast_to(parameter, self.type.shape)
+        args = (ops.stop_gradient(full),)
+        name = _noise_name(self.site, tag)
+        draw = self.builder.noise(name, "draw", type_, site=site, args=args, sampler=sampler)
+        return ops.implicit(draw, full, sampler=sampler) if implicit else draw
+
+
+def _noise_name(site: str, tag: str) -> str:
+    return f"{site}_{tag}_noise" if tag else f"{site}_noise"
+
+
+def draw_type(
+    distribution: Distribution,
+    args: Mapping[str, Value],
+    *,
+    plates: Sequence[str] = (),
+    sample_shape: Shape = (),
+    dtype: DType | None = None,
+) -> Tensor:
+    """The type of a site: its plates, then `sample_shape`, batch shape and event shape.
+
+    The batch shape is the broadcast of the parameters' shapes without their event dimensions.
+    Raises RuleError where the parameters do not broadcast.
+    """
+    values = list(args.values())
+    builder = values[0].builder
+    batch: Shape = ()
+    for name, value in args.items():
+        parameter = distribution.parameter(name)
+        rank = parameter.event_rank if parameter else 0
+        if value.type.rank < rank:
+            raise RuleError(f"{name} needs at least {rank} dimensions")
+        own = value.type.shape[: value.type.rank - rank]
+        batch = builder.sizes().broadcast(batch, own)
+    named = {axis for value in values for axis in value.type.axes} | set(plates)
+    axes = tuple(axis for axis in builder.axes if axis in named)
+    shape = (*sample_shape, *batch, *distribution.event_shape(args))
+    return Tensor(dtype or distribution.dtype, axes, shape)
