@@ -65,3 +65,13 @@ class KindError(PpcError, TypeError):
 
 class StateError(PpcError, RuntimeError):
     """A call at the wrong time, such as a posterior before `fit`."""
+
+
+class InternalError(Exception):
+    """A fault of ppc, not of its user: says so, and what to report."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}\nThis is a fault in ppc, not in your program: please report it with the "
+            "model and this message."
+        )
