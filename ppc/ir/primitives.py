@@ -507,3 +507,6 @@ _NAMED = {
     "from_axis": _named_from,
     "axis_index": _named_index,
 }
+
+# The primitives that know of named axes; none is left after the layout pass.
+NAMED_AXIS_PRIMITIVES = frozenset(_NAMED)
