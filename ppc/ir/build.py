@@ -367,7 +367,13 @@ def _flat(value: ConstValue) -> Iterator[Number]:
 def _converted(value: ConstValue, dtype: DType) -> ConstValue:
     if isinstance(value, tuple):
         return tuple(_converted(item, dtype) for item in value)
-    return {"bool": bool, "i32": int, "f32": float}[dtype](value)
+    match dtype:
+        case "bool":
+            return bool(value)
+        case "i32":
+            return int(value)
+        case "f32":
+            return float(value)
 
 
 def _exact(value: ConstValue) -> ConstValue:
