@@ -28,9 +28,7 @@ def inline(builder: Builder, graph: Graph, site: Site) -> dict[str, str]:
                     env[node.name] = value.name
                 case Sample():
                     given = {p: builder.value(env[v]) for p, v in node.args}
-                    attrs = tuple(
-                        (k, env[str(v)] if k == "value" else v) for k, v in node.attrs
-                    )
+                    attrs = tuple((k, env[str(v)] if k == "value" else v) for k, v in node.attrs)
                     node = replace(node, attrs=attrs)
                     env[node.name] = site(node, DISTRIBUTIONS[node.distribution], given).name
                 case Data() | Hyper() if node.name in builder.nodes:
@@ -57,7 +55,8 @@ def rename(builder: Builder, value: Value, name: str) -> Value:
     """Give the last node made a readable name, if nothing has it."""
     node = builder.nodes[value.name]
     last = next(reversed(builder.nodes))
-    if last != value.name or name in builder.nodes or isinstance(node, Data | Param | State):
+    taken = name in builder.nodes or name in builder.reserved
+    if last != value.name or taken or isinstance(node, Data | Param | State):
         return value
     del builder.nodes[value.name]
     builder.nodes[name] = replace(node, name=name)
@@ -68,14 +67,13 @@ def merged(model: Graph, guide: Graph | None, *, name: str, stage: Stage) -> Bui
     """An empty builder that knows the axes and sizes of both graphs."""
     builder = Builder.like(model, name=name)
     builder.stage = stage
+    for graph in (model, guide):
+        builder.reserved |= {param.name for param in graph.params} if graph else set()
     if guide is not None:
         for axis in guide.axes:
             builder.axis(axis)
         for hyper, value in guide.hypers:
             if builder.hypers.get(hyper) is None:
                 builder.hypers[hyper] = value
-        builder.sizes().equalities.extend(
-            e for e in guide.equalities if e not in model.equalities
-        )
+        builder.sizes().equalities.extend(e for e in guide.equalities if e not in model.equalities)
     return builder
-

@@ -19,6 +19,7 @@ from ppc.ir.nodes import REAL, Graph, Param, Support
 def run(graph: Graph) -> Graph:
     """The graph with every parameter on the reals."""
     builder = Builder.like(graph)
+    builder.reserved = {unconstrained_name(param) for param in graph.params}
     env: dict[str, str] = {}
     for node in graph.nodes:
         bijection = bijection_to(node.support) if isinstance(node, Param) else None
@@ -30,9 +31,8 @@ def run(graph: Graph) -> Graph:
         ]
         with builder.at(node.span):
             raw_init = bijection.inverse(builder.value(env[node.init]), *bounds)
-            raw = replace(
-                node, name=raw_name(node.name, bijection), init=raw_init.name, support=REAL
-            )
+            name = unconstrained_name(node)
+            raw = replace(node, name=name, init=raw_init.name, support=REAL)
             value = bijection.forward(builder.append(raw), *bounds)
         named = replace(builder.nodes.pop(value.name), name=node.name)
         builder.nodes[node.name] = named
@@ -48,7 +48,10 @@ def bijection_to(support: Support) -> Bijection | None:
     return None if name in (None, "identity") else BIJECTIONS[name]
 
 
-def raw_name(name: str, bijection: Bijection) -> str:
-    """The name of the unconstrained parameter: `log_s`, with a layer's prefix kept in front."""
-    group, dot, own = name.rpartition(".")
+def unconstrained_name(param: Param) -> str:
+    """The name of the parameter on the reals: `log_s` for a positive `s`; layers keep theirs."""
+    bijection = bijection_to(param.support)
+    if bijection is None:
+        return param.name
+    group, dot, own = param.name.rpartition(".")
     return f"{group}{dot}{bijection.prefix}_{own}"
