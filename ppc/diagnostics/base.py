@@ -67,11 +67,18 @@ class StateError(PpcError, RuntimeError):
     """A call at the wrong time, such as a posterior before `fit`."""
 
 
-class InternalError(Exception):
-    """A fault of ppc, not of its user: says so, and what to report."""
+class InternalError(PpcError):
+    """A bug in ppc: what should never happen whatever a user writes.
 
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"{what}\nThis is a fault in ppc, not in your program: please report it with the "
-            "model and this message."
-        )
+    `what` is one sentence; `details` is what a maintainer needs to see, such as a graph.
+    """
+
+    def __init__(self, what: str, details: str = "") -> None:
+        super().__init__(())
+        self.what = what
+        self.details = details
+
+    def __str__(self) -> str:
+        from ppc.diagnostics.render import render_internal
+
+        return render_internal(self.what, self.details)
