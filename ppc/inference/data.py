@@ -25,8 +25,8 @@ from ppc.diagnostics.data import (
     UnknownData,
     WrongKind,
 )
-from ppc.distributions.supports import SUPPORTS, words
-from ppc.ir.nodes import Const, Data, Graph, Sample
+from ppc.distributions.supports import outside, words
+from ppc.ir.nodes import Data, Graph, Sample
 from ppc.ir.types import DType, Tensor
 from ppc.passes.match import support_of
 
@@ -129,9 +129,7 @@ def _fit(
     dims = [*(graph.axis(axis).size for axis in type_.axes), *type_.shape]
     array = _unit_axis(name, array, len(dims), type_, notes)
     if array.ndim != len(dims):
-        mistakes.append(
-            DataRank(name=name, shape=array.shape, type=str(type_), wanted=len(dims))
-        )
+        mistakes.append(DataRank(name=name, shape=array.shape, type=str(type_), wanted=len(dims)))
         return None
     for i, size in enumerate(dims):
         expected = size.evaluate(sizes.values)
@@ -183,26 +181,22 @@ def _values(graph: Graph, name: str, array: Array) -> Iterator[Mistake]:
         return
     assert isinstance(node, Sample)
     support = support_of(node, graph)
-    outside = SUPPORTS[support.kind].outside(array, *_known_bounds(graph, node, array))
-    if bad := _rows(outside):
+    mask = outside(support.kind, array, *_known_bounds(graph, node))
+    if bad := _rows(mask):
         yield OutsideSupport(
             name=name, distribution=node.distribution, support=words(support),
             rows=bad, total=total, span=node.span,
         )  # fmt: skip
 
 
-def _known_bounds(graph: Graph, site: Sample, array: Array) -> tuple[float, ...]:
+def _known_bounds(graph: Graph, site: Sample) -> tuple[float, ...]:
     """The bounds of a site's support, infinite where they are not known before the fit."""
     support = support_of(site, graph)
-    nodes = graph.by_name()
-    bounds = []
-    for i, bound in enumerate(support.bounds):
-        node = nodes.get(bound) if isinstance(bound, str) else None
-        if isinstance(bound, str) and not isinstance(node, Const):
-            bounds.append(-np.inf if i == 0 and support.kind != "less_than" else np.inf)
-        elif isinstance(bound, float):
-            bounds.append(bound)
-    return tuple(bounds)
+    lowest = -np.inf if support.kind != "less_than" else np.inf
+    unknown = (lowest, np.inf)
+    return tuple(
+        bound if isinstance(bound, float) else unknown[i] for i, bound in enumerate(support.bounds)
+    )
 
 
 def _rows(mask: Array) -> tuple[int, ...]:
