@@ -28,9 +28,7 @@ def inline(builder: Builder, graph: Graph, site: Site) -> dict[str, str]:
                     env[node.name] = value.name
                 case Sample():
                     given = {p: builder.value(env[v]) for p, v in node.args}
-                    attrs = tuple(
-                        (k, env[str(v)] if k == "value" else v) for k, v in node.attrs
-                    )
+                    attrs = tuple((k, env[str(v)] if k == "value" else v) for k, v in node.attrs)
                     node = replace(node, attrs=attrs)
                     env[node.name] = site(node, DISTRIBUTIONS[node.distribution], given).name
                 case Data() | Hyper() if node.name in builder.nodes:
@@ -74,8 +72,5 @@ def merged(model: Graph, guide: Graph | None, *, name: str, stage: Stage) -> Bui
         for hyper, value in guide.hypers:
             if builder.hypers.get(hyper) is None:
                 builder.hypers[hyper] = value
-        builder.sizes().equalities.extend(
-            e for e in guide.equalities if e not in model.equalities
-        )
+        builder.sizes().equalities.extend(e for e in guide.equalities if e not in model.equalities)
     return builder
-

@@ -220,7 +220,9 @@ class _Layout:
             attrs=(("axis", axis),),
         )
         index = node.args[1]
-        widened = Tensor(ti.dtype, ti.axes, tuple(s for i, s in enumerate(tx.shape) if i - tx.rank != axis))
+        widened = Tensor(
+            ti.dtype, ti.axes, tuple(s for i, s in enumerate(tx.shape) if i - tx.rank != axis)
+        )
         value = self.env[index]
         for _ in range(widened.rank):
             value = ops.expand_dims(value, -1)
@@ -242,7 +244,9 @@ class _Layout:
         x, index = node.args
         tx, axis = self.types[x], str(dict(node.attrs)["axis"])
         if set(tx.axes) != {axis}:
-            raise InternalError(f"a gather along {axis} of a value on {tx.axes} is not laid out yet")
+            raise InternalError(
+                f"a gather along {axis} of a value on {tx.axes} is not laid out yet"
+            )
         return self.builder.op(
             "take", self.env[x], self.env[index], axis=-1 - tx.rank, name=node.name
         )
@@ -297,5 +301,3 @@ def length(graph: Graph, axis: str) -> Size:
 def rows_name(axis: str) -> str:
     """The name of the number of rows that a batch has of a subsampled axis."""
     return f"{axis}_rows"
-
-

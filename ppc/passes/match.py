@@ -135,9 +135,7 @@ def _renamed(guide: Graph, model: Graph, pairs: list[tuple[Sample, Sample]]) -> 
     return replace(guide, nodes=nodes, axes=renamed, hypers=tuple(hypers))
 
 
-def _in_names(
-    node: Node, axes: Mapping[str, str], sizes: Mapping[str, Size | int | str]
-) -> Node:
+def _in_names(node: Node, axes: Mapping[str, str], sizes: Mapping[str, Size | int | str]) -> Node:
     type_ = node.type.substitute(sizes)
     type_ = type_.with_axes(axes.get(axis, axis) for axis in type_.axes)
     node = replace(node, type=type_)

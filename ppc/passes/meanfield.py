@@ -56,5 +56,3 @@ def _factor(builder: Builder, site: Sample, support: Support, family: str) -> No
         args[name] = builder.const(float(bound))
     type_ = draw_type(DISTRIBUTIONS[family], args, plates=site.type.axes)
     builder.sample(site.name, family, args, type_)
-
-
