@@ -65,7 +65,7 @@ class Hyper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """An array that is given: a site's rows, an argument, weights, a fitted parameter."""
+    """An array that is given: a site's rows, an argument, row weights, a fitted parameter."""
 
     name: str
     type: Tensor

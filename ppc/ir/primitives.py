@@ -362,10 +362,14 @@ def _rows() -> list[Primitive]:
 
     # Elementwise on floats. log1mexp(x) = log(1 - exp(-x)) for x > 0; ndtr is the standard normal
     # distribution function; lbeta(a, b) = log B(a, b); xlogy(x, y) = x log y and 0 at x = 0.
+    # log1pmx(x) = log(1 + x) - x for x > -1, to full relative accuracy about 0, with derivative
+    # -x / (1 + x). lgamma_correction(x) = lgamma(x) - ((x - 1/2) log x - x + log(2 pi) / 2) for
+    # x > 0, the error of Stirling's formula (1/(12 x) for large x), with derivative
+    # digamma(x) - log x + 1/(2 x) (-1/(12 x^2) for large x), both to full relative accuracy.
     add(
         "exp expm1 log log1p sqrt rsqrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh "
         "arccosh arctanh sigmoid log_sigmoid softplus erf erfc erfinv ndtr log_ndtr ndtri lgamma "
-        "digamma log1mexp floor ceil round",
+        "digamma log1mexp log1pmx lgamma_correction floor ceil round",
         1, _float, elementwise=True, float_operands=True,
     )  # fmt: skip
     add("neg abs sign square relu", 1, _promoted, elementwise=True)

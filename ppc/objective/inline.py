@@ -55,7 +55,8 @@ def rename(builder: Builder, value: Value, name: str) -> Value:
     """Give the last node made a readable name, if nothing has it."""
     node = builder.nodes[value.name]
     last = next(reversed(builder.nodes))
-    if last != value.name or name in builder.nodes or isinstance(node, Data | Param | State):
+    taken = name in builder.nodes or name in builder.reserved
+    if last != value.name or taken or isinstance(node, Data | Param | State):
         return value
     del builder.nodes[value.name]
     builder.nodes[name] = replace(node, name=name)
@@ -66,6 +67,8 @@ def merged(model: Graph, guide: Graph | None, *, name: str, stage: Stage) -> Bui
     """An empty builder that knows the axes and sizes of both graphs."""
     builder = Builder.like(model, name=name)
     builder.stage = stage
+    for graph in (model, guide):
+        builder.reserved |= {param.name for param in graph.params} if graph else set()
     if guide is not None:
         for axis in guide.axes:
             builder.axis(axis)

@@ -15,10 +15,13 @@ from ppc.distributions.supports import SUPPORTS
 from ppc.ir.build import Builder, Operand
 from ppc.ir.nodes import REAL, Graph, Param, Support
 
+_PREFIXES = {"exp": "log", "sigmoid": "logit"}
+
 
 def run(graph: Graph) -> Graph:
     """The graph with every parameter on the reals."""
     builder = Builder.like(graph)
+    builder.reserved = {unconstrained_name(param) for param in graph.params}
     env: dict[str, str] = {}
     for node in graph.nodes:
         bijection = bijection_to(node.support) if isinstance(node, Param) else None
@@ -30,9 +33,8 @@ def run(graph: Graph) -> Graph:
         ]
         with builder.at(node.span):
             raw_init = bijection.inverse(builder.value(env[node.init]), *bounds)
-            raw = replace(
-                node, name=raw_name(node.name, bijection), init=raw_init.name, support=REAL
-            )
+            name = unconstrained_name(node)
+            raw = replace(node, name=name, init=raw_init.name, support=REAL)
             value = bijection.forward(builder.append(raw), *bounds)
         named = replace(builder.nodes.pop(value.name), name=node.name)
         builder.nodes[node.name] = named
@@ -45,10 +47,13 @@ def run(graph: Graph) -> Graph:
 def bijection_to(support: Support) -> Bijection | None:
     """The bijection from the reals to a support; None where the support is the reals."""
     name = SUPPORTS[support.kind].bijection
-    return None if name in (None, "identity") else BIJECTIONS[name]
+    return None if name in ("", "identity") else BIJECTIONS[name]
 
 
-def raw_name(name: str, bijection: Bijection) -> str:
-    """The name of the unconstrained parameter: `log_s`, with a layer's prefix kept in front."""
-    group, dot, own = name.rpartition(".")
-    return f"{group}{dot}{bijection.prefix}_{own}"
+def unconstrained_name(param: Param) -> str:
+    """The name of the parameter on the reals: `log_s` for a positive `s`; layers keep theirs."""
+    bijection = bijection_to(param.support)
+    if bijection is None:
+        return param.name
+    group, dot, own = param.name.rpartition(".")
+    return f"{group}{dot}{_PREFIXES.get(bijection.name, 'raw')}_{own}"

@@ -21,9 +21,11 @@ from ppc.diagnostics.model import (
     GuideSupport,
     NotReparameterised,
 )
+from ppc import distributions
 from ppc.distributions import DISTRIBUTIONS
 from ppc.distributions.supports import within, words
-from ppc.ir.nodes import Attr, Const, Graph, Hyper, Node, Op, Sample, Support
+from ppc.ir.build import Builder
+from ppc.ir.nodes import Attr, Const, Graph, Hyper, Node, Op, Sample, Support, rename_operands
 from ppc.ir.primitives import Sizes, show
 from ppc.ir.sizes import Size
 
@@ -33,7 +35,7 @@ def run(guide: Graph, model: Graph) -> Graph:
     observed = {node.name for node in model.samples if node.role == "observed"}
     sites = {node.name: node for node in model.samples}
     pairs = [(q, sites[q.name]) for q in guide.samples if q.name in sites]
-    guide = _renamed(guide, model, pairs)
+    guide = _distinct(_renamed(guide, model, pairs), model)
     roles = {q.name: "observed" if q.name in observed else "latent" for q in guide.samples}
     guide = replace(
         guide,
@@ -135,6 +137,19 @@ def _renamed(guide: Graph, model: Graph, pairs: list[tuple[Sample, Sample]]) -> 
     return replace(guide, nodes=nodes, axes=renamed, hypers=tuple(hypers))
 
 
+def _distinct(guide: Graph, model: Graph) -> Graph:
+    """The guide with no parameter named like one of the model."""
+    taken = {param.name for param in model.params}
+    names = {p.name: f"{p.name}_{guide.name}" for p in guide.params if p.name in taken}
+    if not names:
+        return guide
+    nodes = tuple(
+        replace(rename_operands(n, names), name=names.get(n.name, n.name)) for n in guide.nodes
+    )
+    outputs = tuple((result, names.get(name, name)) for result, name in guide.outputs)
+    return replace(guide, nodes=nodes, outputs=outputs)
+
+
 def _in_names(node: Node, axes: Mapping[str, str], sizes: Mapping[str, Size | int | str]) -> Node:
     type_ = node.type.substitute(sizes)
     type_ = type_.with_axes(axes.get(axis, axis) for axis in type_.axes)
@@ -160,15 +175,17 @@ def _attr(
 
 
 def support_of(site: Sample, graph: Graph) -> Support:
-    """The support of a site, with constant bounds as numbers and others as node names."""
+    """The support of a site: bounds that are constants as numbers, others as node names."""
     nodes = graph.by_name()
-    given = dict(site.args)
-    bounds: list[float | str] = []
-    for bound in DISTRIBUTIONS[site.distribution].support.bounds:
-        name = given.get(bound, bound) if isinstance(bound, str) else bound
-        node = nodes.get(name) if isinstance(name, str) else None
-        if isinstance(node, Const) and not isinstance(node.value, tuple):
-            bounds.append(float(node.value))
-        else:
-            bounds.append(name)
-    return Support(DISTRIBUTIONS[site.distribution].support.kind, tuple(bounds))
+    builder = Builder.like(graph)
+    builder.nodes.update(nodes)
+    args = {parameter: builder.value(name) for parameter, name in site.args}
+    support = distributions.support_of(DISTRIBUTIONS[site.distribution], args)
+    return replace(support, bounds=tuple(_number(builder, bound) for bound in support.bounds))
+
+
+def _number(builder: Builder, bound: float | str) -> float | str:
+    node = builder.nodes.get(bound) if isinstance(bound, str) else None
+    if isinstance(node, Const) and not isinstance(node.value, tuple):
+        return float(node.value)
+    return bound
