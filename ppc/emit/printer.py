@@ -274,7 +274,9 @@ def _decorators(decorators: Sequence[Expr], indent: int) -> list[str]:
 def _function(stmt: FunctionDef, indent: int) -> list[str]:
     lines = _decorators(stmt.decorators, indent)
     listed = comma_separated(parameters(stmt.params))
-    params: Doc = ("(", soft_block(Group(listed)), ")") if stmt.params else "()"
+    single = len(stmt.params) == 1 and stmt.params[0].kind != "keyword"
+    block = soft_block(listed if single else Group(listed))  # a single one gets its comma
+    params: Doc = ("(", block, ")") if stmt.params else "()"
     returns: Doc = () if stmt.returns is None else (" -> ", _annotation(stmt.returns))
     head = (f"def {stmt.name}", Group((params, returns)), ":")
     lines += _doc(head, indent)
