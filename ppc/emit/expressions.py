@@ -391,7 +391,7 @@ def _slice(expr: Slice) -> Doc:
     return tuple(parts)
 
 
-_KINDS = {"list": "[]", "generator": "()", "set": "{}", "dict": "{}"}
+_KINDS = {"list": ("[", "]"), "generator": ("(", ")"), "set": ("{", "}"), "dict": ("{", "}")}
 
 
 def _comprehension(expr: Comprehension, inside: Inside) -> Doc:
