@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from ppc import distributions
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.model import (
     GuidePlates,
@@ -21,7 +22,6 @@ from ppc.diagnostics.model import (
     GuideSupport,
     NotReparameterised,
 )
-from ppc import distributions
 from ppc.distributions import DISTRIBUTIONS
 from ppc.distributions.supports import within, words
 from ppc.ir.build import Builder
