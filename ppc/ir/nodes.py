@@ -9,7 +9,7 @@
            | Noise(name, kind, site, args, sampler)   normal | uniform | gumbel | draw
            | Sample(name, distribution, args, attrs, role)   latent | observed
            | Op(name, primitive, args, attrs)         a deterministic tensor operation
-           | Region(name, kind, args, carry, body)    scan | cond | accumulate: a graph inside
+           | Region(name, kind, args, carry, body, output)   scan | cond | accumulate: a graph inside
     type   = Tensor(dtype, axes, shape)               see types.py
     support = Support(kind, bounds)
 
