@@ -141,5 +141,14 @@ def bad_rows(kind: str, x: Array, *bounds: Array | float) -> Array:
 
 def same_up_to_boundary(a: Support, b: Support) -> bool:
     """Whether two supports differ at most in boundary points, which have no density."""
-    kinds = {SUPPORTS[s.kind].interior or s.kind for s in (a, b)}
-    return len(kinds) == 1 and a.bounds == b.bounds
+    return _open(a) == _open(b)
+
+
+def _open(support: Support) -> Support:
+    """The support without its boundary, under its simplest name."""
+    match support:
+        case Support("interval", (0, 1)):
+            return Support("unit_interval")
+        case Support("greater_than", (0,)):
+            return Support("positive")
+    return Support(SUPPORTS[support.kind].interior or support.kind, support.bounds)
