@@ -35,7 +35,7 @@ ConstValue = Scalar | tuple["ConstValue", ...]
 Role = Literal["latent", "observed"]
 NoiseKind = Literal["normal", "uniform", "gumbel", "draw"]
 RegionKind = Literal["scan", "cond", "accumulate"]
-Origin = Literal["site", "argument", "weight", "prepared"]
+Origin = Literal["site", "argument", "weight", "prepared", "parameter"]
 Stage = Literal["model", "guide", "loss", "function"]
 
 
@@ -65,7 +65,7 @@ class Hyper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """An array that is given: the rows of an observed site, an argument, or row weights."""
+    """An array that is given: a site's rows, an argument, row weights, a fitted parameter."""
 
     name: str
     type: Tensor
