@@ -3,7 +3,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-JOBS ?= 2  # test processes; JAX uses more than one core in each
+# Test processes; JAX uses more than one core in each.
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types tests fast bench format clean
@@ -26,13 +27,13 @@ types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
 tests: $(READY) ## all tests, the slow ones (wheel, whole programs) last
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 fast: $(READY) ## the tests that are not slow
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
 
 bench: $(READY) ## how fast emitted programs and the compiler are
-	$(BIN)/python -m pip install --quiet --editable ".[bench]"
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m pytest bench
 
 format: $(READY) ## let ruff format and fix the code
@@ -61,5 +62,5 @@ $(READY): pyproject.toml
 	  $$found -m venv --clear $(VENV); \
 	fi; \
 	echo 'installing ppc and its tools into $(VENV) (a few minutes the first time)'; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,jax,plot]'; \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev,jax,plot]'; \
 	touch $@

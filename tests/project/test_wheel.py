@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from packages import PACKAGES, ROOT
 
-pytestmark = pytest.mark.slow
+# One process: the wheel is built once.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
 
 
 def run(*command: str | Path, cwd: Path) -> str:
