@@ -266,4 +266,3 @@ def distribution(name: str) -> Callable[..., NoReturn] | None:
     parameters = ", ".join(p.name for p in row.parameters)
     construct.__doc__ = f"{name}({parameters}): {row.source}"
     return construct
-

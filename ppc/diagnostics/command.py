@@ -127,7 +127,9 @@ class NotInModel(Mistake):
         return f"inf.{self.name} was called outside a model"
 
     def help(self) -> str:
-        return "put it into a function with @inf.probmodel; ppc reads such functions, never runs them"
+        return (
+            "put it into a function with @inf.probmodel; ppc reads such functions, never runs them"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
