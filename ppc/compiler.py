@@ -90,7 +90,16 @@ def _split(c: Compilation) -> Compilation:
     return c.put(init=init, loss=loss)
 
 
-_FUNCTIONS = ("loss", "prepare", "init")
+def _layout(c: Compilation) -> Compilation:
+    typed = c.graphs["loss"]  # kept: which dimension of an input is which plate is said there
+    return c.each(("loss", "prepare", "init"), layout.run).put(typed=typed)
+
+
+def as_function(graph: Graph) -> Graph:
+    """A query or density, ready for a backend: parameters and data are its inputs."""
+    graph = cse.run(fold.run(constrain.run(graph)))
+    return layout.run(split.run(dce.run(graph))[1])
+
 
 PIPELINE: tuple[Step, ...] = (
     Step("roles", _roles, "first: everything else asks which sites are observed"),
@@ -105,8 +114,7 @@ PIPELINE: tuple[Step, ...] = (
     Step("dce", lambda c: c.each(["loss"], dce.run), "after cse, which leaves orphans"),
     Step("stage", _stage, "after the simplifications: what they removed needs no column"),
     Step("split", _split, "after stage, which needs to know parameters from data"),
-    Step("layout", lambda c: c.each(_FUNCTIONS, layout.run),
-         "last: every pass before it is shorter for not knowing positions"),
+    Step("layout", _layout, "last: every pass before it is shorter for not knowing positions"),
 )  # fmt: skip
 
 

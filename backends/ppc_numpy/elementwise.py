@@ -17,7 +17,15 @@ from scipy import special  # type: ignore[import-untyped]  # SciPy ships no type
 
 from ppc_numpy.implicit import implicit_derivative
 from ppc_numpy.rules import Array, Call, Gradients, Rule, times
-from ppc_numpy.special import lbeta, log1mexp, mills, trigamma
+from ppc_numpy.special import (
+    lbeta,
+    lgamma_correction,
+    lgamma_correction_slope,
+    log1mexp,
+    log1pmx,
+    mills,
+    trigamma,
+)
 
 Unary = Callable[[Array], Array]
 Binary = Callable[[Array, Array], Array]
@@ -140,6 +148,8 @@ _UNARY = {
     "lgamma": unary(special.gammaln, lambda x, y: special.psi(x)),
     "digamma": unary(special.psi, lambda x, y: trigamma(x)),
     "log1mexp": unary(log1mexp, lambda x, y: 1 / np.expm1(x)),
+    "log1pmx": unary(log1pmx, lambda x, y: -x / (1 + x)),
+    "lgamma_correction": unary(lgamma_correction, lambda x, y: lgamma_correction_slope(x)),
     "floor": flat(np.floor),
     "ceil": flat(np.ceil),
     "round": flat(np.rint),

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ppc.ir.nodes import Graph
+from ppc.diagnostics import InternalError
+from ppc.ir.nodes import Graph, Op
 from ppc.ir.sizes import Size
 from ppc.ir.types import Tensor
-from ppc_numpy.errors import InternalError
 
 Shape = tuple[int, ...]
 
@@ -91,3 +91,18 @@ class Environment:
             if axis not in self.lengths:
                 raise InternalError(f"the length of the axis {axis} is neither given nor inferred")
         return (*(self.lengths[a] for a in type_.axes), *(self.size(s) for s in type_.shape))
+
+    def fill(self, graph: Graph) -> None:
+        """Give small sizes to all names that are not known; a batch is shorter than its plate."""
+        unknown = (n for n in range(3, 1000) if n not in self.sizes.values())
+        for name, axis in self.axes.items():
+            for free in sorted(axis.size.names - set(self.sizes)):
+                self.sizes[free] = next(unknown) * (3 if axis.subsampled else 1)
+            size = self.size(axis.size)
+            self.lengths.setdefault(name, (size + 2) // 3 if axis.subsampled else size)
+        for node in graph.nodes:
+            attrs = [v for _, v in node.attrs] if isinstance(node, Op) else []
+            flat = [x for v in attrs for x in (v if isinstance(v, tuple) else (v,))]
+            for size_ in (*node.type.shape, *(x for x in flat if isinstance(x, Size))):
+                for free in sorted(size_.names - set(self.sizes)):
+                    self.sizes[free] = next(unknown)

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from ppc.diagnostics import InternalError
 from ppc.ir.nodes import Graph
-from ppc_numpy.errors import InternalError
 from ppc_numpy.machine import Machine
 from ppc_numpy.rules import Array
 

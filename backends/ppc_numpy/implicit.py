@@ -23,6 +23,7 @@ import numpy as np
 from scipy import special  # type: ignore[import-untyped]  # SciPy ships no types
 
 from ppc_numpy.rules import Array
+from ppc_numpy.special import lgamma_correction_slope
 
 _SERIES_BELOW = 16.0  # at 16 and x <= psi(17), 90 terms reach 1e-17 of the sum
 _TERMS = 100
@@ -63,7 +64,7 @@ def _quadrature(x: Array, a: Array) -> Array:
     # log(g / a) to double precision although x and log(a) nearly cancel for large a
     wide = np.longdouble
     delta = (x.astype(wide) - np.log(a.astype(wide))).astype(np.float64)
-    gap = delta - _digamma_less_log(a)  # x - psi(a)
+    gap = delta - (lgamma_correction_slope(a) - 0.5 / a)  # x - psi(a)
     side = np.where(gap <= 0, -1.0, 1.0)
     end = _end(a, delta, side)
     step = 0.5 * end[..., None] * (1 + _NODES)
@@ -97,12 +98,3 @@ def _end(a: Array, delta: Array, side: Array) -> Array:
         enough = _exponent(a, delta, side * middle) >= _RANGE
         low_end, high = np.where(enough, low_end, middle), np.where(enough, middle, high)
     return high
-
-
-def _digamma_less_log(a: Array) -> Array:
-    """psi(a) - log(a); by its asymptotic series (Abramowitz and Stegun 6.3.18) for a >= 16."""
-    square = 1 / (a * a)
-    series = np.zeros_like(a)
-    for c in (1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12):
-        series = (series + c) * square
-    return np.where(a < _SERIES_BELOW, special.psi(a) - np.log(a), -0.5 / a - series)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from ppc.diagnostics import InternalError
 from ppc.ir.nodes import Const, Data, Graph, Hyper, Node, Noise, Op, Param, Region, Sample, State
 from ppc.ir.primitives import PRIMITIVES as ROWS
 from ppc.ir.types import DType
 from ppc_numpy.environment import Environment
-from ppc_numpy.errors import InternalError
 from ppc_numpy.region import run_region
 from ppc_numpy.rules import Array, Call, Rule, place, unbroadcast, unplace
 from ppc_numpy.table import PRIMITIVES

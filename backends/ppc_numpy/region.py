@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ppc.diagnostics import InternalError
 from ppc.ir.nodes import Region
-from ppc_numpy.errors import InternalError
 from ppc_numpy.rules import Array
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def run_region(node: Region, outer: Machine) -> Array:
     """The value of a scan: output `node.output` of each round, stacked as the leading dimension.
 
-    The operands stand for the body's data, in order. One that feeds the carry gives its first
-    value; one with a dimension more than the body's input is taken row by row, along the leading
-    dimension of its shape; any other is the same in each round. Raises NotImplementedError for
-    other kinds of region.
+    An operand stands for the body's data node of its name. One that feeds the carry gives its
+    first value; one with a dimension more than the body's input is taken row by row, along the
+    leading dimension of its shape; any other is the same in each round. Raises
+    NotImplementedError for other kinds of region.
     """
     from ppc_numpy.machine import Machine
 
@@ -29,7 +29,9 @@ def run_region(node: Region, outer: Machine) -> Array:
     carried = dict(node.carry)
     current: dict[str, Array] = {}
     rows: dict[str, Array] = {}
-    for name, inner in zip(node.args, node.body.data, strict=True):
+    inputs_of_body = node.body.by_name()
+    for name in node.args:
+        inner = inputs_of_body[name]
         value = outer.values[name]
         rank = outer.nodes[name].type.rank
         if inner.name not in carried and rank == inner.type.rank + 1:

@@ -161,3 +161,41 @@ def _open(support: Support) -> Support:
         case Support("greater_than", (0,)):
             return Support("positive")
     return Support(SUPPORTS[support.kind].interior or support.kind, support.bounds)
+
+
+def words(support: Support) -> str:
+    """A support for a sentence: `positive numbers`."""
+    return SUPPORTS[support.kind].describe(*support.bounds)
+
+
+def within(inner: Support, outer: Support) -> bool:
+    """Whether a guide on `inner` fits a site on `outer`: the same range, boundary points aside.
+
+    A guide on a part of the range is refused too: it would leave the rest without mass. Equal
+    kinds whose bounds are not all numbers are taken to agree.
+    """
+    if same_up_to_boundary(inner, outer):
+        return True
+    if inner.kind == outer.kind and not all(isinstance(b, float) for b in inner.bounds):
+        return True
+    mine, theirs = _limits(inner), _limits(outer)
+    return mine is not None and mine == theirs
+
+
+def _limits(support: Support) -> tuple[float, float] | None:
+    """The range of a continuous scalar support, if its bounds are numbers."""
+    infinity = float("inf")
+    match support.kind, support.bounds:
+        case "real", _:
+            return (-infinity, infinity)
+        case (("positive" | "nonnegative"), _):
+            return (0.0, infinity)
+        case "unit_interval", _:
+            return (0.0, 1.0)
+        case "interval", (float() as low, float() as high):
+            return (low, high)
+        case "greater_than", (float() as low,):
+            return (low, infinity)
+        case "less_than", (float() as high,):
+            return (-infinity, high)
+    return None

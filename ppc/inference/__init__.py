@@ -1,1 +1,1 @@
-"""."""
+"""Running what was compiled: fits, their results, queries."""

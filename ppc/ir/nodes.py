@@ -4,10 +4,10 @@
     node   = Hyper(name)                              a number fixed when the program starts
            | Data(name, origin)                       an array: a site's rows, an argument, weights
            | Const(name, value)                       a number or a small array
-           | Param(name, init, support, plates)       an optimised quantity
+           | Param(name, init, support)               an optimised quantity
            | State(name, init, update)                carried from step to step, not optimised
            | Noise(name, kind, site, args, sampler)   normal | uniform | gumbel | draw
-           | Sample(name, distribution, args, attrs, plates, role)   latent | observed
+           | Sample(name, distribution, args, attrs, role)   latent | observed
            | Op(name, primitive, args, attrs)         a deterministic tensor operation
            | Region(name, kind, args, carry, body)    scan | cond | accumulate: a graph inside
     type   = Tensor(dtype, axes, shape)               see types.py

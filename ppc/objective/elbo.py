@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ppc.distributions import Distribution, kl_divergence
+from ppc.distributions import Distribution
+from ppc.distributions.kl import kl_divergence
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Graph, Noise, Sample, operands

@@ -72,6 +72,8 @@ class Query:
 def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
     """Joint draws of the targets, `[draws, plates..., shape...]`, and what else is wanted.
 
+    A target that is given too is drawn anew, and scored as given.
+
     Outputs are `NAME.sample`, `NAME.log_prob` (elementwise, batch-shaped) and
     `NAME.parameters.PARAMETER`, for each target NAME.
     """
@@ -84,15 +86,18 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
     def in_model(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         if site.name in asked.given:
             value = builder.value(site.name)
-        elif site.name in inferred and (asked.guided_rows or not site.type.axes):
+            if site.name in asked.targets:
+                anew = _drawn(builder, site, dist, args, f"{site.name}_new")
+                _outputs(builder, site, dist, args, anew, asked, scored=value)
+            return value
+        if site.name in inferred and (asked.guided_rows or not site.type.axes):
             value = inferred[site.name]
         elif "value" in dict(site.attrs) and site.name not in asked.targets:
             value = observed_value(builder, site)
         else:
-            value = draw(builder, site, dist, args, axes=(DRAWS,))
-            value = rename(builder, ops.cast(value, site.type.dtype), site.name)
+            value = _drawn(builder, site, dist, args, site.name)
         if site.name in asked.targets:
-            _outputs(builder, site, dist, args, value, asked)
+            _outputs(builder, site, dist, args, value, asked, scored=value)
         return value
 
     inline(builder, model, in_model)
@@ -107,8 +112,7 @@ def _from_guide(builder: Builder, guide: Graph, asked: Query) -> dict[str, Value
     def in_guide(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         if site.name in asked.given:
             return builder.value(site.name)
-        value = draw(builder, site, dist, args, axes=(DRAWS,))
-        value = rename(builder, value, site.name)
+        value = _drawn(builder, site, dist, args, site.name)
         if site.role == "latent" and site.name not in unknown:
             values[site.name] = value
         return value
@@ -157,6 +161,13 @@ def row_parameters(guide: Graph, latent: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _drawn(
+    builder: Builder, site: Sample, dist: Distribution, args: Mapping[str, Value], name: str
+) -> Value:
+    value = draw(builder, site, dist, args, axes=(DRAWS,))
+    return rename(builder, ops.cast(value, site.type.dtype), name)
+
+
 def _outputs(
     builder: Builder,
     site: Sample,
@@ -164,11 +175,14 @@ def _outputs(
     args: Mapping[str, Value],
     value: Value,
     asked: Query,
+    *,
+    scored: Value,
 ) -> None:
+    """What is wanted of a target: `value` is its draw, `scored` the value that is scored."""
     if "sample" in asked.wants:
         builder.output(f"{site.name}.sample", _with_draws(builder, value))
     if "log_prob" in asked.wants:
-        score = _full(dist.log_density(value, args), site, dist, builder)
+        score = _full(dist.log_density(scored, args), site, dist, builder)
         builder.output(f"{site.name}.log_prob", _with_draws(builder, score))
     if "parameters" in asked.wants:
         for name, arg in args.items():

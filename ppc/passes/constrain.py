@@ -15,6 +15,8 @@ from ppc.distributions.supports import SUPPORTS
 from ppc.ir.build import Builder, Operand
 from ppc.ir.nodes import REAL, Graph, Param, Support
 
+_PREFIXES = {"exp": "log", "sigmoid": "logit"}
+
 
 def run(graph: Graph) -> Graph:
     """The graph with every parameter on the reals."""
@@ -45,7 +47,7 @@ def run(graph: Graph) -> Graph:
 def bijection_to(support: Support) -> Bijection | None:
     """The bijection from the reals to a support; None where the support is the reals."""
     name = SUPPORTS[support.kind].bijection
-    return None if name in (None, "identity") else BIJECTIONS[name]
+    return None if name in ("", "identity") else BIJECTIONS[name]
 
 
 def unconstrained_name(param: Param) -> str:
@@ -54,4 +56,4 @@ def unconstrained_name(param: Param) -> str:
     if bijection is None:
         return param.name
     group, dot, own = param.name.rpartition(".")
-    return f"{group}{dot}{bijection.prefix}_{own}"
+    return f"{group}{dot}{_PREFIXES.get(bijection.name, 'raw')}_{own}"

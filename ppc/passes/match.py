@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from ppc import distributions
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.model import (
     GuidePlates,
@@ -23,6 +24,7 @@ from ppc.diagnostics.model import (
 )
 from ppc.distributions import DISTRIBUTIONS
 from ppc.distributions.supports import within, words
+from ppc.ir.build import Builder
 from ppc.ir.nodes import Attr, Const, Graph, Hyper, Node, Op, Sample, Support, rename_operands
 from ppc.ir.primitives import Sizes, show
 from ppc.ir.sizes import Size
@@ -173,15 +175,17 @@ def _attr(
 
 
 def support_of(site: Sample, graph: Graph) -> Support:
-    """The support of a site, with constant bounds as numbers and others as node names."""
+    """The support of a site: bounds that are constants as numbers, others as node names."""
     nodes = graph.by_name()
-    given = dict(site.args)
-    bounds: list[float | str] = []
-    for bound in DISTRIBUTIONS[site.distribution].support.bounds:
-        name = given.get(bound, bound) if isinstance(bound, str) else bound
-        node = nodes.get(name) if isinstance(name, str) else None
-        if isinstance(node, Const) and not isinstance(node.value, tuple):
-            bounds.append(float(node.value))
-        else:
-            bounds.append(name)
-    return Support(DISTRIBUTIONS[site.distribution].support.kind, tuple(bounds))
+    builder = Builder.like(graph)
+    builder.nodes.update(nodes)
+    args = {parameter: builder.value(name) for parameter, name in site.args}
+    support = distributions.support_of(DISTRIBUTIONS[site.distribution], args)
+    return replace(support, bounds=tuple(_number(builder, bound) for bound in support.bounds))
+
+
+def _number(builder: Builder, bound: float | str) -> float | str:
+    node = builder.nodes.get(bound) if isinstance(bound, str) else None
+    if isinstance(node, Const) and not isinstance(node.value, tuple):
+        return float(node.value)
+    return bound

@@ -15,7 +15,7 @@ from __future__ import annotations
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.model import NoMeanField
 from ppc.distributions import DISTRIBUTIONS, draw_type
-from ppc.distributions.supports import mean_field_family, words
+from ppc.distributions.supports import SUPPORTS, words
 from ppc.ir.build import Builder
 from ppc.ir.nodes import Graph, Sample, Support
 from ppc.passes.match import support_of
@@ -30,7 +30,7 @@ def run(model: Graph) -> Graph:
     for site in model.samples:
         if site.role == "latent":
             support = support_of(site, model)
-            family = mean_field_family(support)
+            family = _family(support)
             if family is None:
                 words_ = words(support)
                 mistakes.append(NoMeanField(name=site.name, support=words_, span=site.span))
@@ -40,6 +40,15 @@ def run(model: Graph) -> Graph:
     if mistakes:
         raise CompileError(mistakes)
     return builder.build()
+
+
+def _family(support: Support) -> str | None:
+    """The family that is a Normal under the bijection to the support."""
+    bijection = SUPPORTS[support.kind].bijection
+    if not bijection or not all(isinstance(bound, float) for bound in support.bounds):
+        return None
+    rows = (row for row in DISTRIBUTIONS.values() if row.transform == bijection)
+    return next((row.name for row in rows), None)
 
 
 def _factor(builder: Builder, site: Sample, support: Support, family: str) -> None:
