@@ -28,6 +28,14 @@ def saddle(a: Value, m: Value) -> Value:
     return 0.5 * ops.log(a) - HALF_LOG_2PI - ops.lgamma_correction(a) - deviance(a, m, m - a)
 
 
+def gamma_kernel(a: Value, m: Value, log_m: Value) -> Value:
+    """a log m - m - lgamma(a), where m may be out of the range of its dtype."""
+    plain = a * log_m - m - ops.lgamma(a)
+    large = ops.logical_and(a >= LARGE, in_normal_range(m))
+    stable = saddle(ops.where(large, a, LARGE), ops.where(large, m, LARGE))
+    return ops.where(large, stable, plain)
+
+
 def rate_of(p: Params) -> tuple[Value, Value]:
     """The rate and its logarithm, from whichever is given."""
     if "rate" in p:
@@ -88,12 +96,9 @@ def _inverse_gamma_log_density(x: Value, p: Params) -> Value:
 
 
 def _inverse_gamma_inside(x: Value, p: Params) -> Value:
-    a, scale = p["concentration"], p["scale"]
-    log_x, m = ops.log(x), scale / x
-    plain = a * (ops.log(scale) - log_x) - m - ops.lgamma(a)
-    large = ops.logical_and(a >= LARGE, in_normal_range(m))
-    stable = saddle(ops.where(large, a, LARGE), ops.where(large, m, LARGE))
-    return ops.where(large, stable, plain) - log_x
+    log_x = ops.log(x)
+    log_m = ops.log(p["scale"]) - log_x
+    return gamma_kernel(p["concentration"], p["scale"] / x, log_m) - log_x
 
 
 def _inverse_gamma_draw(noise: NoiseSource, p: Params) -> Value:

@@ -53,9 +53,18 @@ def _whole(x: Array) -> Array:
     return result
 
 
+def _finite_vector(x: Array) -> Array:
+    return _all(_finite(x))
+
+
+def _all(mask: Array) -> Array:
+    import numpy as np
+
+    return np.asarray(mask.all(axis=-1))
+
+
 def _simplex(x: Array) -> Array:
-    inside: Array = ((x >= 0) & _finite(x)).all(-1) & (abs(x.sum(-1) - 1) <= SIMPLEX_TOLERANCE)
-    return inside
+    return _all((x >= 0) & _finite(x)) & (abs(x.sum(-1) - 1) <= SIMPLEX_TOLERANCE)
 
 
 _ROWS = (
@@ -112,7 +121,7 @@ _ROWS = (
     SupportKind(
         "real_vector",
         "vectors of finite numbers",
-        lambda x: _finite(x).all(-1),
+        _finite_vector,
         event_rank=1,
         bijection="identity",
     ),
