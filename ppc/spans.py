@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+
+_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +17,9 @@ class Source:
 
     @property
     def lines(self) -> list[str]:
-        """The lines, without their ends."""
-        return self.text.splitlines()
+        """The lines, without their ends, as Python counts them: a form feed ends none."""
+        lines = _END.split(self.text)
+        return lines if lines[-1] else lines[:-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,3 +65,20 @@ class KindError(PpcError, TypeError):
 
 class StateError(PpcError, RuntimeError):
     """A call at the wrong time, such as a posterior before `fit`."""
+
+
+class InternalError(PpcError):
+    """A bug in ppc: what should never happen whatever a user writes.
+
+    `what` is one sentence; `details` is what a maintainer needs to see, such as a graph.
+    """
+
+    def __init__(self, what: str, details: str = "") -> None:
+        super().__init__(())
+        self.what = what
+        self.details = details
+
+    def __str__(self) -> str:
+        from ppc.diagnostics.render import render_internal
+
+        return render_internal(self.what, self.details)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import REAL, NoiseKind, Support
+from ppc.ir.nodes import REAL, Const, NoiseKind, Support
 from ppc.ir.primitives import RuleError
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType, Tensor
@@ -35,7 +35,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distribution:
-    """A family of distributions. `support` may name parameters as its bounds."""
+    """A family of distributions. `support` may name parameters, or `bounds`, as its bounds."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -50,6 +50,8 @@ class Distribution:
     variance: Callable[[Params], Value] | None = None
     entropy: Callable[[Params], Value] | None = None
     cdf: Callable[[Value, Params], Value] | None = None
+    transform: str = ""  # the bijection that maps a Normal(loc, scale) draw to this family's
+    bounds: Mapping[str, Callable[[Params], Value]] = field(default_factory=dict)
     source: str = ""  # the parameterisation, with where it is defined
 
     def parameter(self, name: str) -> Parameter | None:
@@ -99,6 +101,23 @@ class NoiseSource:
         name = _noise_name(self.site, tag)
         draw = self.builder.noise(name, "draw", type_, site=site, args=args, sampler=sampler)
         return ops.implicit(draw, full, sampler=sampler) if implicit else draw
+
+
+def support_of(distribution: Distribution, params: Params) -> Support:
+    """The support with its bounds resolved: a number where it is known, or the name of a node."""
+
+    def resolved(bound: float | str) -> float | str:
+        if not isinstance(bound, str):
+            return bound
+        make = distribution.bounds.get(bound)
+        value = make(params) if make else params[bound]
+        node = value.builder.nodes[value.name]
+        if isinstance(node, Const) and not isinstance(node.value, tuple):
+            return float(node.value)
+        return value.name
+
+    support = distribution.support
+    return Support(support.kind, tuple(resolved(bound) for bound in support.bounds))
 
 
 def _noise_name(site: str, tag: str) -> str:

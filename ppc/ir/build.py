@@ -121,6 +121,7 @@ class Builder:
         self.nodes: dict[str, Node] = {}
         self.outputs: dict[str, str] = {}
         self.span: Span | None = None  # given to nodes made without one
+        self.reserved: set[str] = set()  # names that only a parameter may have
         self._equalities = list(equalities)
         self._counters: dict[str, int] = {}
         self._constants: dict[tuple[DType, ConstValue], Value] = {}
@@ -156,13 +157,13 @@ class Builder:
 
     def fresh(self, hint: str) -> str:
         """A name that no node has: `hint`, or `hint_1`, `hint_2`, ..."""
-        if hint not in self.nodes:
+        if hint not in self.nodes and hint not in self.reserved:
             return hint
         base = re.sub(r"_\d+$", "", hint) or hint
         count = self._counters.get(base, 0)
         while True:
             count += 1
-            if f"{base}_{count}" not in self.nodes:
+            if f"{base}_{count}" not in self.nodes and f"{base}_{count}" not in self.reserved:
                 self._counters[base] = count
                 return f"{base}_{count}"
 
@@ -170,7 +171,8 @@ class Builder:
         """Add a node as it is, giving it the current span if it has none and a fresh name."""
         if node.span is None and self.span is not None:
             node = replace(node, span=self.span)
-        name = self.fresh(node.name)
+        own = isinstance(node, Param) and node.name not in self.nodes
+        name = node.name if own else self.fresh(node.name)
         if name != node.name:
             node = replace(node, name=name)
         self.nodes[name] = node
@@ -367,7 +369,13 @@ def _flat(value: ConstValue) -> Iterator[Number]:
 def _converted(value: ConstValue, dtype: DType) -> ConstValue:
     if isinstance(value, tuple):
         return tuple(_converted(item, dtype) for item in value)
-    return {"bool": bool, "i32": int, "f32": float}[dtype](value)
+    match dtype:
+        case "bool":
+            return bool(value)
+        case "i32":
+            return int(value)
+        case "f32":
+            return float(value)
 
 
 def _exact(value: ConstValue) -> ConstValue:

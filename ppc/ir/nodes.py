@@ -4,13 +4,13 @@
     node   = Hyper(name)                              a number fixed when the program starts
            | Data(name, origin)                       an array: a site's rows, an argument, weights
            | Const(name, value)                       a number or a small array
-           | Param(name, init, support, plates)       an optimised quantity
+           | Param(name, init, support)               an optimised quantity
            | State(name, init, update)                carried from step to step, not optimised
            | Noise(name, kind, site, args, sampler)   normal | uniform | gumbel | draw
-           | Sample(name, distribution, args, attrs, plates, role)   latent | observed
+           | Sample(name, distribution, args, attrs, role)   latent | observed
            | Op(name, primitive, args, attrs)         a deterministic tensor operation
-           | Region(name, kind, args, carry, body)    scan | cond | accumulate: a graph inside
-    type   = Tensor(dtype, axes, shape)               see types.py
+           | Region(name, kind, args, carry, body, output)   scan | cond | accumulate: nested
+    type   = Tensor(dtype, axes, shape)               see types.py; its axes are plates and kin
     support = Support(kind, bounds)
 
 Every node has a `name` unique in its graph, by which others refer to it, a `type`, and a `span`
@@ -35,7 +35,7 @@ ConstValue = Scalar | tuple["ConstValue", ...]
 Role = Literal["latent", "observed"]
 NoiseKind = Literal["normal", "uniform", "gumbel", "draw"]
 RegionKind = Literal["scan", "cond", "accumulate"]
-Origin = Literal["site", "argument", "weight", "prepared"]
+Origin = Literal["site", "argument", "weight", "prepared", "parameter"]
 Stage = Literal["model", "guide", "loss", "function"]
 
 
@@ -65,7 +65,7 @@ class Hyper:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """An array that is given: the rows of an observed site, an argument, or row weights."""
+    """An array that is given: a site's rows, an argument, row weights, a fitted parameter."""
 
     name: str
     type: Tensor

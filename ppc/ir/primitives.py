@@ -115,7 +115,7 @@ def _cast(_: Sizes, args: Sequence[Tensor], attrs: Attrs) -> tuple[DType, Shape]
     dtype = attrs["dtype"]
     if dtype not in DTYPES:
         raise RuleError(f"{dtype} is not a dtype", kind="dtype")
-    return dtype, args[0].shape  # type: ignore[return-value]  # narrowed by the line above
+    return dtype, args[0].shape
 
 
 def _same_as_first(_: Sizes, args: Sequence[Tensor], __: Attrs) -> tuple[DType, Shape]:
@@ -351,15 +351,25 @@ def _to_axis(_: Sizes, args: Sequence[Tensor], __: Attrs) -> tuple[DType, Shape]
 def _rows() -> list[Primitive]:
     rows: list[Primitive] = []
 
-    def add(names: str, arity: int | None, rule: Rule, *attrs: str, **kind: bool) -> None:
-        rows.extend(Primitive(name, arity, rule, attrs, **kind) for name in names.split())
+    def add(
+        names: str, arity: int | None, rule: Rule, *attrs: str,
+        elementwise: bool = False, float_operands: bool = False,
+    ) -> None:  # fmt: skip
+        rows.extend(
+            Primitive(name, arity, rule, attrs, elementwise, float_operands)
+            for name in names.split()
+        )
 
     # Elementwise on floats. log1mexp(x) = log(1 - exp(-x)) for x > 0; ndtr is the standard normal
     # distribution function; lbeta(a, b) = log B(a, b); xlogy(x, y) = x log y and 0 at x = 0.
+    # log1pmx(x) = log(1 + x) - x for x > -1, to full relative accuracy about 0, with derivative
+    # -x / (1 + x). lgamma_correction(x) = lgamma(x) - ((x - 1/2) log x - x + log(2 pi) / 2) for
+    # x > 0, the error of Stirling's formula (1/(12 x) for large x), with derivative
+    # digamma(x) - log x + 1/(2 x) (-1/(12 x^2) for large x), both to full relative accuracy.
     add(
         "exp expm1 log log1p sqrt rsqrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh "
         "arccosh arctanh sigmoid log_sigmoid softplus erf erfc erfinv ndtr log_ndtr ndtri lgamma "
-        "digamma log1mexp floor ceil round",
+        "digamma log1mexp log1pmx lgamma_correction floor ceil round",
         1, _float, elementwise=True, float_operands=True,
     )  # fmt: skip
     add("neg abs sign square relu", 1, _promoted, elementwise=True)
@@ -501,3 +511,6 @@ _NAMED = {
     "from_axis": _named_from,
     "axis_index": _named_index,
 }
+
+# The primitives that know of named axes; none is left after the layout pass.
+NAMED_AXIS_PRIMITIVES = frozenset(_NAMED)

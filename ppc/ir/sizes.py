@@ -137,7 +137,8 @@ class Size:
         for monomial, coefficient in self.terms:
             sign = "-" if coefficient < 0 else "+"
             factors = [str(atom) for atom in monomial]
-            if len(monomial) > 1 or abs(coefficient) != 1:
+            # A leading `-n//2` would be read as `(-n)//2`.
+            if len(monomial) > 1 or coefficient != 1:
                 factors = [f"({f})" if "//" in f else f for f in factors]
             if abs(coefficient) != 1 or not factors:
                 factors.insert(0, str(abs(coefficient)))

@@ -1,1 +1,1 @@
-"""."""
+"""From a model and its guide to the loss."""

@@ -1,0 +1,155 @@
+"""The compiler: which passes run, in which order, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from ppc.diagnostics import CompileError
+from ppc.diagnostics.model import NothingObserved
+from ppc.emit import host
+from ppc.ir.nodes import Graph
+from ppc.objective.elbo import negative_elbo
+from ppc.passes import condition, constrain, cse, dce, fold, layout, match, meanfield, split, stage
+
+MEANFIELD = "meanfield"  # the name of the guide that the compiler infers
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a compilation is asked for."""
+
+    observed: tuple[str, ...] = ()
+    subsample: tuple[str, ...] = ()  # the plates of which a step sees a batch of the rows
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """The graphs of a program on their way through the passes."""
+
+    options: Options
+    graphs: Mapping[str, Graph]  # model, guide, loss, prepare, init
+    estimators: Mapping[str, str] = field(default_factory=dict)  # by site: how its term is made
+
+    def put(self, **graphs: Graph) -> Compilation:
+        """This with graphs added or replaced."""
+        return replace(self, graphs=MappingProxyType({**self.graphs, **graphs}))
+
+    def each(self, names: Collection[str], run: Callable[[Graph], Graph]) -> Compilation:
+        """This with a pass applied to the named graphs that it has."""
+        return self.put(**{n: run(g) for n, g in self.graphs.items() if n in names})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A line of the pipeline."""
+
+    name: str
+    run: Callable[[Compilation], Compilation]
+    reason: str  # why it stands where it stands
+
+
+def _roles(c: Compilation) -> Compilation:
+    model = condition.run(c.graphs["model"], c.options.observed)
+    if not any(site.role == "observed" for site in model.samples):
+        sites = tuple(site.name for site in model.samples)
+        raise CompileError(NothingObserved(model=model.name, sites=sites))
+    return c.put(model=model)
+
+
+def _batches(c: Compilation) -> Compilation:
+    """Only a plate that observed rows fill can be subsampled."""
+    model = c.graphs["model"]
+    observed = {a for s in model.samples if s.role == "observed" for a in s.type.axes}
+    axes = tuple(
+        replace(axis, subsampled=axis.name in c.options.subsample and axis.name in observed)
+        for axis in model.axes
+    )
+    return c.put(model=replace(model, axes=axes))
+
+
+def _guide(c: Compilation) -> Compilation:
+    model, guide = c.graphs["model"], c.graphs.get("guide")
+    return c.put(guide=meanfield.run(model) if guide is None else match.run(guide, model))
+
+
+def _objective(c: Compilation) -> Compilation:
+    loss = negative_elbo(c.graphs["model"], c.graphs["guide"])
+    return replace(c.put(loss=loss.graph), estimators=loss.estimators)
+
+
+def _stage(c: Compilation) -> Compilation:
+    staged = stage.run(c.graphs["loss"], host.covers)
+    c = c.put(loss=staged.loss)
+    return c if staged.prepare is None else c.put(prepare=staged.prepare)
+
+
+def _split(c: Compilation) -> Compilation:
+    init, loss = split.run(c.graphs["loss"])
+    return c.put(init=init, loss=loss)
+
+
+def _layout(c: Compilation) -> Compilation:
+    typed = c.graphs["loss"]  # kept: which dimension of an input is which plate is said there
+    return c.each(("loss", "prepare", "init"), layout.run).put(typed=typed)
+
+
+def as_function(graph: Graph) -> Graph:
+    """A query or density, ready for a backend: parameters and data are its inputs."""
+    graph = cse.run(fold.run(constrain.run(graph)))
+    return layout.run(split.run(dce.run(graph))[1])
+
+
+PIPELINE: tuple[Step, ...] = (
+    Step("roles", _roles, "first: everything else asks which sites are observed"),
+    Step("batches", _batches, "before the guide, which takes over the model's plates"),
+    Step("guide", _guide, "before the objective, which needs P and Q to agree site by site"),
+    Step("objective", _objective, "here sites and distributions end; what follows is arithmetic"),
+    Step("constrain", lambda c: c.each(["loss"], constrain.run),
+         "before fold, which cancels the logarithm of an exponential that it brings"),
+    Step("fold", lambda c: c.each(["loss"], fold.run),
+         "before cse, so that expressions which fold to the same one are merged"),
+    Step("cse", lambda c: c.each(["loss"], cse.run), "before stage, so that nothing is kept twice"),
+    Step("dce", lambda c: c.each(["loss"], dce.run), "after cse, which leaves orphans"),
+    Step("stage", _stage, "after the simplifications: what they removed needs no column"),
+    Step("split", _split, "after stage, which needs to know parameters from data"),
+    Step("layout", _layout, "last: every pass before it is shorter for not knowing positions"),
+)  # fmt: skip
+
+
+def pipeline_text() -> str:
+    """The text form of the pipeline, which the header of an emitted program records."""
+    return ",".join(step.name for step in PIPELINE)
+
+
+Observer = Callable[[Step, Compilation, Compilation], None]
+
+
+def compile_loss(
+    model: Graph,
+    guide: Graph | None,
+    options: Options,
+    *,
+    observers: Collection[Observer] = (),
+) -> Compilation:
+    """Run the pipeline. `observers` see every step with its before and after.
+
+    Raises CompileError with the mistakes of the first step that finds any.
+    """
+    graphs = {"model": model} if guide is None else {"model": model, "guide": guide}
+    c = Compilation(options, MappingProxyType(graphs))
+    for step in PIPELINE:
+        after = step.run(c)
+        for observer in observers:
+            observer(step, c, after)
+        c = after
+    return c
+
+
+def changed(before: Compilation, after: Compilation) -> Iterator[tuple[str, Graph | None, Graph]]:
+    """The graphs that a step added or changed: name, before, after."""
+    for name, graph in after.graphs.items():
+        old = before.graphs.get(name)
+        if old != graph:
+            yield name, old, graph

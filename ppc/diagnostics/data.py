@@ -1,0 +1,268 @@
+"""Mistakes in the data that a model is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ppc.diagnostics.base import Mistake
+from ppc.diagnostics.model import listed, nearest
+
+SHOWN_ROWS = 5
+
+
+def rows_text(rows: Sequence[int], total: int) -> str:
+    """Row numbers for a sentence, counted from 0: `rows 3, 17 (2 of 500)`."""
+    shown = ", ".join(str(row) for row in rows[:SHOWN_ROWS])
+    more = ", ..." if len(rows) > SHOWN_ROWS else ""
+    word = "row" if len(rows) == 1 else "rows"
+    return f"{word} {shown}{more} ({len(rows)} of {total})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingData(Mistake):
+    """An array that the model needs and that was not given."""
+
+    code: ClassVar[str] = "data-missing"
+    name: str
+    type: str
+    given: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"no data for {self.name!r}, {self.type}"
+
+    def help(self) -> str:
+        return f"given: {listed(self.given)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownData(Mistake):
+    """A name in the data that the model does not have."""
+
+    code: ClassVar[str] = "data-unknown"
+    name: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"the model has nothing named {self.name!r}"
+
+    def help(self) -> str:
+        near = nearest(self.name, self.known)
+        hint = f"did you mean {near!r}? " if near else ""
+        return f"{hint}it takes {listed(self.known)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRank(Mistake):
+    """An array with too many or too few dimensions."""
+
+    code: ClassVar[str] = "data-rank"
+    name: str
+    shape: tuple[int, ...]
+    type: str
+    wanted: int
+
+    def message(self) -> str:
+        return (
+            f"{self.name!r} has shape {self.shape}, {len(self.shape)} dimensions; the model has "
+            f"it as {self.type}, {self.wanted} dimensions"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSize(Mistake):
+    """A dimension of an array that is not what the model or another array says."""
+
+    code: ClassVar[str] = "data-size"
+    name: str
+    shape: tuple[int, ...]
+    dimension: int
+    size: str
+    expected: int
+    because: str
+
+    def message(self) -> str:
+        return (
+            f"dimension {self.dimension} of {self.name!r} has size "
+            f"{self.shape[self.dimension]}, but {self.size} is {self.expected} ({self.because})"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotNumeric(Mistake):
+    """An array of something other than numbers."""
+
+    code: ClassVar[str] = "data-kind"
+    name: str
+    found: str
+
+    def message(self) -> str:
+        return f"{self.name!r} holds {self.found}, not numbers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotFinite(Mistake):
+    """NaN or infinity in the data."""
+
+    code: ClassVar[str] = "data-not-finite"
+    name: str
+    rows: tuple[int, ...]
+    total: int
+
+    def message(self) -> str:
+        return f"{self.name!r} has NaN or infinity in {rows_text(self.rows, self.total)}"
+
+    def help(self) -> str:
+        return "drop these rows, or fill them in, before the fit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideSupport(Mistake):
+    """Observations to which the site's distribution gives no density."""
+
+    code: ClassVar[str] = "data-support"
+    name: str
+    distribution: str
+    support: str
+    rows: tuple[int, ...]
+    total: int
+
+    def message(self) -> str:
+        return (
+            f"{self.name!r} has values outside the support of {self.distribution} "
+            f"({self.support}) in {rows_text(self.rows, self.total)}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoRows(Mistake):
+    """Data without a single row."""
+
+    code: ClassVar[str] = "data-empty"
+    name: str
+
+    def message(self) -> str:
+        return f"{self.name!r} has no rows"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchTooLarge(Mistake):
+    """A batch of more rows than there are."""
+
+    code: ClassVar[str] = "batch-size"
+    batch_size: int
+    rows: int
+
+    def message(self) -> str:
+        return (
+            f"batch_size={self.batch_size}, but the data have {self.rows} rows; "
+            "The size of the data must be equal or greater than the batch size"
+        )
+
+    def help(self) -> str:
+        return f"use batch_size={self.rows} or less, or inf.inference.VI for whole-data steps"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongKind(Mistake):
+    """An argument of the wrong kind."""
+
+    code: ClassVar[str] = "wrong-kind"
+    argument: str
+    expected: str
+    found: str
+
+    def message(self) -> str:
+        return f"{self.argument} must be {self.expected}, not {self.found}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadNumber(Mistake):
+    """A number out of its range."""
+
+    code: ClassVar[str] = "bad-number"
+    argument: str
+    expected: str
+    found: str
+
+    def message(self) -> str:
+        return f"{self.argument} must be {self.expected}, but it is {self.found}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotFitted(Mistake):
+    """A result asked for before there is one."""
+
+    code: ClassVar[str] = "not-fitted"
+    call: str
+
+    def message(self) -> str:
+        return f"{self.call} cannot be used before using the fit function"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownTarget(Mistake):
+    """A query for a site that the model lacks."""
+
+    code: ClassVar[str] = "unknown-target"
+    name: str
+    sites: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"Target names must correspond to variable names: there is no {self.name!r}"
+
+    def help(self) -> str:
+        near = nearest(self.name, self.sites)
+        hint = f"did you mean {near!r}? " if near else ""
+        return f"{hint}the sites are {listed(self.sites)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetRole(Mistake):
+    """A posterior of what was observed, or a prediction of what was not."""
+
+    code: ClassVar[str] = "target-role"
+    name: str
+    wanted: str  # "observed" | "not observed"
+    allowed: tuple[str, ...]
+
+    def message(self) -> str:
+        return (
+            f"target_names must correspond to {self.wanted} variables during the inference: "
+            f"{self.name!r} does not; {listed(self.allowed)} would"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsRows(Mistake):
+    """Latents of new rows asked of a guide that has parameters for the fitted rows only."""
+
+    code: ClassVar[str] = "rows-not-amortised"
+    name: str
+    parameters: tuple[str, ...]
+
+    def message(self) -> str:
+        return (
+            f"the guide has parameters for the fitted rows of {self.name!r} "
+            f"({listed(self.parameters)}) and so says nothing about new rows"
+        )
+
+    def help(self) -> str:
+        return 'pass local="prior" to draw them from the prior, or fit a guide that reads the data'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonFiniteLoss(Mistake):
+    """A fit that left the numbers."""
+
+    code: ClassVar[str] = "loss-not-finite"
+    step: int
+    sites: tuple[str, ...]
+
+    def message(self) -> str:
+        where = f", first in the term of {listed(self.sites)}" if self.sites else ""
+        return f"the loss is not finite at step {self.step}{where}"
+
+    def help(self) -> str:
+        return "try a smaller learning rate, data on a smaller scale, or a tighter prior"

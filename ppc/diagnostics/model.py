@@ -1,0 +1,189 @@
+"""Mistakes in how a model, its guide and its observations fit together."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ppc.diagnostics.base import Mistake
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` was probably meant to be."""
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return found[0] if found else None
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a sentence: `x, y`, or `none`."""
+    return ", ".join(names) or "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownObserved(Mistake):
+    """An observed name that is no site of the model."""
+
+    code: ClassVar[str] = "unknown-observed"
+    name: str
+    model: str
+    sites: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"{self.model} has no site named {self.name!r}"
+
+    def help(self) -> str:
+        near = nearest(self.name, self.sites)
+        hint = f"did you mean {near!r}? " if near else ""
+        return f"{hint}its sites are {listed(self.sites)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingObserved(Mistake):
+    """A model that is to be fitted to no data."""
+
+    code: ClassVar[str] = "nothing-observed"
+    model: str
+    sites: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"no site of {self.model} is observed, so there is nothing to fit it to"
+
+    def help(self) -> str:
+        return f"name the observed sites with --observe; the sites are {listed(self.sites)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuideSiteUnknown(Mistake):
+    """A site of Q that P lacks."""
+
+    code: ClassVar[str] = "guide-site-unknown"
+    name: str
+    guide: str
+    model: str
+    latents: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"guide {self.guide} has a site {self.name!r} that model {self.model} lacks"
+
+    def help(self) -> str:
+        near = nearest(self.name, self.latents)
+        hint = f"did you mean {near!r}? " if near else ""
+        return f"{hint}the latent sites of {self.model} are {listed(self.latents)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuideSiteMissing(Mistake):
+    """A latent of P that Q does not cover."""
+
+    code: ClassVar[str] = "guide-site-missing"
+    name: str
+    guide: str
+    model: str
+
+    def message(self) -> str:
+        return f"guide {self.guide} has no site for {self.name!r}, a latent of {self.model}"
+
+    def help(self) -> str:
+        return (
+            f"add inf.Normal(..., name={self.name!r}) (or another distribution on its support) "
+            f"to {self.guide}, or observe {self.name!r}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuideSupport(Mistake):
+    """Q draws a site from values where P has none."""
+
+    code: ClassVar[str] = "guide-support"
+    name: str
+    guide_distribution: str
+    guide_support: str
+    model_distribution: str
+    model_support: str
+
+    def message(self) -> str:
+        return (
+            f"the guide draws {self.name!r} from {self.guide_distribution}, on "
+            f"{self.guide_support}, but the model has it on {self.model_support} "
+            f"({self.model_distribution})"
+        )
+
+    def help(self) -> str:
+        return f"choose a distribution on {self.model_support}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuidePlates(Mistake):
+    """Q has a site in other plates than P."""
+
+    code: ClassVar[str] = "guide-plates"
+    name: str
+    guide_plates: tuple[str, ...]
+    model_plates: tuple[str, ...]
+
+    def message(self) -> str:
+        return (
+            f"the guide has {self.name!r} {_within(self.guide_plates)}, the model "
+            f"{_within(self.model_plates)}"
+        )
+
+    def help(self) -> str:
+        return "put it in the same plates (`with inf.datamodel():`) in both"
+
+
+def _within(plates: tuple[str, ...]) -> str:
+    return f"in plate {', '.join(plates)}" if plates else "outside every plate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuideShape(Mistake):
+    """Q has a site of another shape than P."""
+
+    code: ClassVar[str] = "guide-shape"
+    name: str
+    guide_shape: str
+    model_shape: str
+
+    def message(self) -> str:
+        return (
+            f"the guide has {self.name!r} of shape {self.guide_shape}, the model of shape "
+            f"{self.model_shape}"
+        )
+
+    def help(self) -> str:
+        return "sizes with different names are equal only where --set fixes both to one number"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotReparameterised(Mistake):
+    """A latent whose draws carry no derivative."""
+
+    code: ClassVar[str] = "not-reparameterised"
+    name: str
+    distribution: str
+
+    def message(self) -> str:
+        return (
+            f"draws of {self.name!r} from {self.distribution} carry no derivative, so a "
+            "reparameterised gradient does not exist"
+        )
+
+    def help(self) -> str:
+        return "sum the site out by hand, observe it, or use a continuous relaxation"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoMeanField(Mistake):
+    """A latent for which no mean-field factor can be inferred."""
+
+    code: ClassVar[str] = "no-mean-field"
+    name: str
+    support: str
+
+    def message(self) -> str:
+        return f"no mean-field factor is known for {self.name!r}, whose support is {self.support}"
+
+    def help(self) -> str:
+        return "write a guide for the model, with a site of that name"

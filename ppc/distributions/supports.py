@@ -1,0 +1,170 @@
+"""The kinds of supports and constraints: one row each.
+
+A `Support` of a graph names a kind and its bounds; a row says what the kind means: which values
+belong to it, whether they are discrete, how an unbounded real reaches it, and how a message calls
+it. Membership counts the bounds themselves where a row's words say "from" or "to".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ppc.ir.nodes import Support
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+SIMPLEX_TOLERANCE = 1e-5  # a float32 sum of 1000 probabilities is off by less
+
+
+@dataclass(frozen=True, slots=True)
+class SupportKind:
+    """A row of the table."""
+
+    name: str
+    words: str  # for messages, in the plural: "positive numbers"; {0}, {1} are the bounds
+    contains: Callable[..., Array]  # of an array and the bounds; its event dimensions go
+    bounds: int = 0
+    discrete: bool = False
+    event_rank: int = 0
+    bijection: str = ""  # a row of ppc.distributions.bijections; empty: there is none
+    interior: str = ""  # the kind without its boundary, where that is another kind
+
+    def describe(self, *bounds: object) -> str:
+        """The values of this kind, in words: `numbers from 0 to 1`."""
+        return self.words.format(*bounds)
+
+
+def _finite(x: Array) -> Array:
+    import numpy as np
+
+    result: Array = np.isfinite(x)
+    return result
+
+
+def _whole(x: Array) -> Array:
+    import numpy as np
+
+    result: Array = _finite(x) & (np.floor(x) == x)
+    return result
+
+
+def _simplex(x: Array) -> Array:
+    inside: Array = ((x >= 0) & _finite(x)).all(-1) & (abs(x.sum(-1) - 1) <= SIMPLEX_TOLERANCE)
+    return inside
+
+
+_ROWS = (
+    SupportKind("real", "finite numbers", _finite, bijection="identity"),
+    SupportKind("positive", "positive numbers", lambda x: (x > 0) & _finite(x), bijection="exp"),
+    SupportKind(
+        "nonnegative",
+        "numbers from 0 upwards",
+        lambda x: (x >= 0) & _finite(x),
+        bijection="exp",
+        interior="positive",
+    ),
+    SupportKind(
+        "unit_interval",
+        "numbers from 0 to 1",
+        lambda x: (x >= 0) & (x <= 1),
+        bijection="sigmoid",
+    ),
+    SupportKind(
+        "interval",
+        "numbers from {0} to {1}",
+        lambda x, low, high: (x >= low) & (x <= high),
+        bounds=2,
+        bijection="interval",
+    ),
+    SupportKind(
+        "greater_than",
+        "numbers from {0} upwards",
+        lambda x, low: (x >= low) & _finite(x),
+        bounds=1,
+        bijection="greater_than",
+    ),
+    SupportKind(
+        "less_than",
+        "numbers up to {0}",
+        lambda x, high: (x <= high) & _finite(x),
+        bounds=1,
+        bijection="less_than",
+    ),
+    SupportKind(
+        "nonnegative_integer",
+        "whole numbers from 0 upwards",
+        lambda x: (x >= 0) & _whole(x),
+        discrete=True,
+    ),
+    SupportKind(
+        "integer_interval",
+        "whole numbers from {0} to {1}",
+        lambda x, low, high: (x >= low) & (x <= high) & _whole(x),
+        bounds=2,
+        discrete=True,
+    ),
+    SupportKind("boolean", "zeros and ones", lambda x: (x == 0) | (x == 1), discrete=True),
+    SupportKind(
+        "real_vector",
+        "vectors of finite numbers",
+        lambda x: _finite(x).all(-1),
+        event_rank=1,
+        bijection="identity",
+    ),
+    SupportKind("simplex", "vectors of probabilities that sum to 1", _simplex, event_rank=1),
+)
+
+SUPPORTS: Mapping[str, SupportKind] = {row.name: row for row in _ROWS}
+
+
+def outside(kind: str, x: Array, *bounds: Array | float) -> Array:
+    """Which values do not belong to a kind of support, without its event dimensions.
+
+    `x` has shape (..., event); bounds broadcast against it. NaN belongs to no kind. Raises
+    KeyError for a kind that does not exist.
+    """
+    inside: Array = SUPPORTS[kind].contains(x, *bounds)
+    return ~inside
+
+
+def bad_rows(kind: str, x: Array, *bounds: Array | float) -> Array:
+    """Which rows (of the leading dimension) hold a value outside, as a mask of shape (N,)."""
+    bad = outside(kind, x, *bounds)
+    rows: Array = bad.reshape(len(x), -1).any(axis=1)
+    return rows
+
+
+def same_up_to_boundary(a: Support, b: Support) -> bool:
+    """Whether two supports differ at most in boundary points, which have no density."""
+    return _open(a) == _open(b)
+
+
+def _open(support: Support) -> Support:
+    """The support without its boundary, under its simplest name."""
+    match support:
+        case Support("interval", (0, 1)):
+            return Support("unit_interval")
+        case Support("greater_than", (0,)):
+            return Support("positive")
+    return Support(SUPPORTS[support.kind].interior or support.kind, support.bounds)
+
+
+def words(support: Support) -> str:
+    """A support for a sentence: `positive numbers`."""
+    return SUPPORTS[support.kind].describe(*support.bounds)
+
+
+def within(inner: Support, outer: Support) -> bool:
+    """Whether a guide on `inner` fits a site on `outer`: the same range, boundary points aside.
+
+    A guide on a part of the range is refused too: it would leave the rest without mass. Equal
+    kinds whose bounds are not all numbers are taken to agree.
+    """
+    if same_up_to_boundary(inner, outer):
+        return True
+    return inner.kind == outer.kind and not all(isinstance(b, float) for b in inner.bounds)

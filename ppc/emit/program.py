@@ -1,0 +1,210 @@
+"""A program as a backend receives it: positional graphs, and what its text says about them.
+
+Everything is decided here. A backend prints the graphs as functions, and around them the types of
+their inputs, the loop, and the command line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from ppc import __version__
+from ppc.compiler import Compilation, as_function, pipeline_text
+from ppc.ir.nodes import Data, Graph, Noise, Param, Sample
+from ppc.ir.sizes import Size
+from ppc.ir.types import DType
+from ppc.objective import functions
+from ppc.objective.functions import Query
+from ppc.passes.constrain import unconstrained_name
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """An array of the data."""
+
+    name: str
+    dtype: DType
+    shape: tuple[Size, ...]  # in the data, all rows
+    rows: int | None  # the dimension along which a batch is taken; None: always whole
+    given: bool = True  # by the user; else computed by `prepare`
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An optimised array, on the reals."""
+
+    name: str
+    shape: tuple[Size, ...]
+    rows: int | None  # the dimension that has a row for each datum of the batched plate
+    note: str  # "log of a positive number"; empty for a plain real
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseArray:
+    """Noise that one step takes."""
+
+    name: str
+    kind: str
+    site: str
+    shape: tuple[Size, ...]  # of a batch
+    drawn: bool  # whether it depends on the parameters, so is drawn in the step
+    sampler: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """A line of the header."""
+
+    name: str
+    type: str
+    role: str
+    distribution: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All that a backend needs to print a program."""
+
+    name: str
+    guide: str
+    source: str  # the name of the user's file
+    digest: str  # of its text
+    pipeline: str
+    version: str
+    hypers: Mapping[str, int | None]  # named sizes that the data do not fix, and defaults
+    equalities: tuple[tuple[Size, Size], ...]
+    batch: str | None  # the plate of which a step sees a batch of rows
+    plates: tuple[tuple[str, str], ...]  # name and size, for the header
+    sites: tuple[SiteRow, ...]
+    columns: tuple[Column, ...]
+    parameters: tuple[Parameter, ...]
+    noise: tuple[NoiseArray, ...]
+    init: Graph
+    prepare: Graph | None
+    loss: Graph
+    functions: Mapping[str, Graph]  # parameters, log_density, sample_prior, posterior, predict
+
+    @property
+    def weight(self) -> str | None:
+        """The input of the loss that holds the weights of the rows."""
+        return next((d.name for d in self.loss.data if d.origin == "weight"), None)
+
+
+def assemble(c: Compilation) -> Program:
+    """A program from a finished compilation."""
+    model, guide, typed = c.graphs["model"], c.graphs["guide"], c.graphs["typed"]
+    batch = next((axis.name for axis in typed.axes if axis.subsampled), None)
+    columns = tuple(_columns(c, batch))
+    known = {s.name for column in columns if column.given for s in column.shape}
+    hypers = {**dict(typed.hypers), **dict(c.graphs["init"].hypers)}
+    span = next((node.span for node in model.nodes if node.span), None)
+    text = span.source.text if span else ""
+    return Program(
+        name=model.name,
+        guide=guide.name,
+        source=PurePath(span.source.path).name if span else "",
+        digest=hashlib.sha256(text.encode()).hexdigest()[:8],
+        pipeline=pipeline_text(),
+        version=__version__,
+        hypers={n: v for n, v in hypers.items() if n not in known and not n.endswith("_rows")},
+        equalities=typed.equalities,
+        batch=batch,
+        plates=tuple((axis.name, str(axis.size)) for axis in typed.axes),
+        sites=tuple(_sites(c)),
+        columns=columns,
+        parameters=tuple(_parameters(c, batch)),
+        noise=tuple(_noise(c)),
+        init=c.graphs["init"],
+        prepare=c.graphs.get("prepare"),
+        loss=c.graphs["loss"],
+        functions=_functions(model, guide),
+    )
+
+
+def _columns(c: Compilation, batch: str | None) -> Iterator[Column]:
+    """The given arrays that anything uses, in model order, then the prepared ones."""
+    typed, prepare = c.graphs["typed"], c.graphs.get("prepare")
+    nodes = {node.name: node for node in typed.data}
+    for node in prepare.data if prepare else ():
+        nodes.setdefault(node.name, _typed_like(node, c))
+    whole = {axis.name: axis.size for axis in typed.axes}
+    for origins in (("site", "argument"), ("prepared",)):
+        for node in nodes.values():
+            if node.origin in origins:
+                lead = tuple(whole[axis] for axis in node.type.axes)
+                rows = node.type.axes.index(batch) if batch in node.type.axes else None
+                yield Column(
+                    node.name, node.type.dtype, (*lead, *node.type.shape), rows,
+                    node.origin != "prepared",
+                )  # fmt: skip
+
+
+def _typed_like(node: Data, c: Compilation) -> Data:
+    """An input of `prepare` with its plates, which the layout pass has removed."""
+    model = c.graphs["model"].by_name()[node.name]
+    return Data(name=node.name, type=model.type, origin=node.origin, span=node.span)
+
+
+def _parameters(c: Compilation, batch: str | None) -> Iterator[Parameter]:
+    notes = {}
+    for graph in (c.graphs["guide"], c.graphs["model"]):
+        for param in graph.params:
+            notes[unconstrained_name(param)] = _note(param)
+    typed = c.graphs["typed"]
+    whole = {axis.name: axis.size for axis in typed.axes}
+    for node in typed.data:
+        if node.origin == "parameter":
+            lead = tuple(whole[axis] for axis in node.type.axes)
+            rows = node.type.axes.index(batch) if batch in node.type.axes else None
+            yield Parameter(node.name, (*lead, *node.type.shape), rows, notes.get(node.name, ""))
+
+
+def _note(param: Param) -> str:
+    own = unconstrained_name(param)
+    return "" if own == param.name else f"{param.name} on the reals; support {param.support}"
+
+
+def _noise(c: Compilation) -> Iterator[NoiseArray]:
+    for node in c.graphs["loss"].nodes:
+        if isinstance(node, Noise):
+            yield NoiseArray(
+                node.name, node.kind, node.site, node.type.shape, node.kind == "draw", node.sampler
+            )
+
+
+def _sites(c: Compilation) -> Iterator[SiteRow]:
+    guide = {site.name: site for site in c.graphs["guide"].samples}
+    for site in c.graphs["model"].samples:
+        note = ""
+        if site.role == "latent":
+            note = f"guide {guide[site.name].distribution}, {c.estimators[site.name]}"
+        yield SiteRow(site.name, _flat_text(site), site.role, site.distribution, note)
+
+
+def _flat_text(site: Sample) -> str:
+    """A type as the emitted program has it: `f32[N, k]`."""
+    return f"{site.type.dtype}[{', '.join((*site.type.axes, *map(str, site.type.shape)))}]"
+
+
+def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:
+    """The predictors of a fitted pair."""
+    sites = tuple(s.name for s in model.samples)
+    latents = tuple(s.name for s in model.samples if s.role == "latent")
+    observed = tuple(s.name for s in model.samples if s.role == "observed")
+    inputs = tuple(s.name for s in guide.samples if s.role == "observed")
+    asked = {
+        "sample_prior": (None, Query(sites)),
+        "posterior": (guide, Query(latents, inputs, guided_rows=True)),
+        "predict": (guide, Query(observed, inputs, guided_rows=True)),
+    }
+    made = {
+        name: as_function(functions.query(model, q, query))
+        for name, (q, query) in asked.items()
+        if query.targets
+    }
+    made["log_density"] = as_function(functions.log_density(model))
+    return made

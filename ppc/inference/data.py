@@ -1,0 +1,207 @@
+"""Data at the boundary: what the user gives against what the model has.
+
+Arrays are anything that `numpy.asarray` takes. Nothing is changed in place. Every mistake in the
+data is collected before any is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.diagnostics import DataError, KindError, Mistake
+from ppc.diagnostics.data import (
+    DataRank,
+    DataSize,
+    MissingData,
+    NoRows,
+    NotFinite,
+    NotNumeric,
+    OutsideSupport,
+    UnknownData,
+    WrongKind,
+)
+from ppc.distributions.supports import outside, words
+from ppc.ir.nodes import Data, Graph, Sample
+from ppc.ir.types import DType, Tensor
+from ppc.passes.match import support_of
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Data that fit the model: arrays of the right rank, and the sizes that they fix."""
+
+    arrays: Mapping[str, Array]
+    sizes: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Sizes:
+    """Sizes learnt from the arrays, with where each was learnt."""
+
+    values: dict[str, int]
+    because: dict[str, str] = field(default_factory=dict)
+
+
+def entries(graph: Graph) -> dict[str, Tensor]:
+    """What the model can be given: its sites and its data arguments, by name."""
+    found = {node.name: node.type for node in graph.data}
+    for site in graph.samples:
+        if "value" not in dict(site.attrs):
+            found[site.name] = site.type
+    return found
+
+
+def check(
+    graph: Graph,
+    given: Mapping[str, Any],
+    *,
+    required: tuple[str, ...] = (),
+    allowed: tuple[str, ...] | None = None,
+) -> Checked:
+    """Check `given` against the sites and data arguments of a model.
+
+    Raises KindError if `given` is no mapping, DataError with every mistake found.
+    """
+    if not isinstance(given, Mapping):
+        found = type(given).__name__
+        raise KindError(WrongKind(argument="data", expected="a dict of arrays", found=found))
+    types = entries(graph)
+    mistakes: list[Mistake] = []
+    known = tuple(types) if allowed is None else allowed
+    for name in given:
+        if name not in known:
+            mistakes.append(UnknownData(name=str(name), known=known))
+    for name in required:
+        if name not in given:
+            mistakes.append(
+                MissingData(name=name, type=str(types[name]), given=tuple(map(str, given)))
+            )
+    arrays: dict[str, Array] = {}
+    notes: list[str] = []
+    sizes = _Sizes(dict(graph.sizes), {n: "a fixed hyperparameter" for n in graph.sizes})
+    for name, value in given.items():
+        if name not in known:
+            continue
+        array = _numbers(name, value, types[name].dtype, mistakes)
+        if array is not None:
+            fitted = _fit(graph, name, array, types[name], sizes, mistakes, notes)
+            if fitted is not None:
+                arrays[name] = fitted
+    for name, array in arrays.items():
+        mistakes.extend(_values(graph, name, array))
+    if mistakes:
+        raise DataError(mistakes)
+    return Checked(arrays, sizes.values, tuple(notes))
+
+
+def _numbers(name: str, value: Any, dtype: DType, mistakes: list[Mistake]) -> Array | None:
+    """`value` as an array of numbers; a mistake where it is none."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        mistakes.append(NotNumeric(name=name, found="rows of different length"))
+        return None
+    if array.dtype.kind not in "buif":
+        found = {"O": "Python objects", "U": "strings", "S": "bytes", "c": "complex numbers"}
+        mistakes.append(NotNumeric(name=name, found=found.get(array.dtype.kind, str(array.dtype))))
+        return None
+    return array
+
+
+def _fit(
+    graph: Graph,
+    name: str,
+    array: Array,
+    type_: Tensor,
+    sizes: _Sizes,
+    mistakes: list[Mistake],
+    notes: list[str],
+) -> Array | None:
+    """The array with the model's rank, its sizes checked against those known."""
+    dims = [*(graph.axis(axis).size for axis in type_.axes), *type_.shape]
+    array = _unit_axis(name, array, len(dims), type_, notes)
+    if array.ndim != len(dims):
+        mistakes.append(DataRank(name=name, shape=array.shape, type=str(type_), wanted=len(dims)))
+        return None
+    for i, size in enumerate(dims):
+        expected = size.evaluate(sizes.values)
+        actual = array.shape[i]
+        if i < len(type_.axes) and actual == 0:
+            mistakes.append(NoRows(name=name))
+            return None
+        if expected is None and size.name is not None:
+            sizes.values[size.name] = actual
+            sizes.because[size.name] = f"the shape of {name!r}"
+        elif expected is not None and expected != actual:
+            learnt = next((sizes.because[n] for n in size.names if n in sizes.because), "")
+            mistakes.append(
+                DataSize(
+                    name=name, shape=array.shape, dimension=i, size=str(size),
+                    expected=expected, because=learnt or "its type in the model",
+                )
+            )  # fmt: skip
+            return None
+    return array
+
+
+def _unit_axis(name: str, array: Array, rank: int, type_: Tensor, notes: list[str]) -> Array:
+    """Add or drop one trailing axis of size 1, if that is all that differs."""
+    last = type_.shape[-1].value if type_.shape else None
+    if array.ndim == rank - 1 and last == 1:
+        notes.append(f"{name}: shape {array.shape} taken as {(*array.shape, 1)}")
+        return array[..., None]
+    if array.ndim == rank + 1 and array.ndim and array.shape[-1] == 1:
+        notes.append(f"{name}: shape {array.shape} taken as {array.shape[:-1]}")
+        return array[..., 0]
+    return array
+
+
+def _values(graph: Graph, name: str, array: Array) -> Iterator[Mistake]:
+    """NaN, infinities, and values outside a site's support."""
+    bad = _rows(~np.isfinite(array))
+    total = array.shape[0] if array.ndim else 1
+    if bad:
+        yield NotFinite(name=name, rows=bad, total=total)
+        return
+    node = graph.by_name()[name]
+    if isinstance(node, Data):
+        if node.type.dtype == "i32" and (bad := _rows(array != np.round(array))):
+            yield OutsideSupport(
+                name=name, distribution="an integer argument", support="integers",
+                rows=bad, total=total,
+            )  # fmt: skip
+        return
+    assert isinstance(node, Sample)
+    support = support_of(node, graph)
+    mask = outside(support.kind, array, *_known_bounds(graph, node))
+    if bad := _rows(mask):
+        yield OutsideSupport(
+            name=name, distribution=node.distribution, support=words(support),
+            rows=bad, total=total, span=node.span,
+        )  # fmt: skip
+
+
+def _known_bounds(graph: Graph, site: Sample) -> tuple[float, ...]:
+    """The bounds of a site's support, infinite where they are not known before the fit."""
+    support = support_of(site, graph)
+    lowest = -np.inf if support.kind != "less_than" else np.inf
+    unknown = (lowest, np.inf)
+    return tuple(
+        bound if isinstance(bound, float) else unknown[i] for i, bound in enumerate(support.bounds)
+    )
+
+
+def _rows(mask: Array) -> tuple[int, ...]:
+    """The rows in which any element of `mask` is true."""
+    if not mask.ndim:
+        return (0,) if mask else ()
+    flat = mask.reshape(mask.shape[0], -1).any(axis=1) if mask.size else np.zeros(0, bool)
+    return tuple(int(i) for i in np.flatnonzero(flat))

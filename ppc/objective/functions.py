@@ -1,0 +1,227 @@
+"""Functions of a fitted pair other than the loss: its log density, and queries.
+
+One rule decides where a query takes its latents from: rows that data are given for have their
+latents inferred from them through the guide; rows without data are new, and theirs come from the
+prior. What no plate repeats comes from the guide as soon as there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ppc.distributions import Distribution
+from ppc.ir import ops
+from ppc.ir.build import Builder, Value
+from ppc.ir.nodes import Graph, Param, Sample, operands
+from ppc.ir.sizes import Size
+from ppc.ir.types import Axis
+from ppc.objective.elbo import observed_value
+from ppc.objective.inline import draw, inline, merged, rename
+from ppc.passes import dce
+
+DRAWS = "draws"  # the axis of independent draws of a query
+Want = Literal["sample", "log_prob", "parameters"]
+
+
+def log_density(model: Graph) -> Graph:
+    """log p of all sites together: constrained values, all rows, no Jacobian; a scalar."""
+    builder = _whole(model, None, "log_density")
+    for site in model.samples:
+        if "value" not in dict(site.attrs):
+            builder.data(site.name, site.type, origin="site")
+    terms: list[Value] = []
+
+    def scored(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        value = observed_value(builder, site)
+        term = _full(dist.log_density(value, args), site, dist, builder)
+        terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
+        return value
+
+    inline(builder, model, scored)
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    builder.output("log_density", total)
+    return builder.build()
+
+
+def parameters(model: Graph, guide: Graph | None) -> Graph:
+    """The value of every parameter on its support."""
+    builder = _whole(model, guide, "parameters")
+    for graph in (guide, model):
+        if graph is None:
+            continue
+        env: dict[str, str] = {}
+        needed = dce.reached(graph, [param.name for param in graph.params], samples=False)
+        for node in graph.nodes:
+            if node.name in needed:
+                builder.copy(node, env)
+        for param in graph.params:
+            builder.output(param.name, builder.value(env[param.name]))
+    return builder.build()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked. Sites are named as in the model."""
+
+    targets: tuple[str, ...]
+    given: tuple[str, ...] = ()  # sites whose values come as data
+    wants: tuple[Want, ...] = ("sample",)
+    guided: bool = True  # whether latents that the guide covers come from it
+    guided_rows: bool = False  # whether those of rows do too: data are given for the rows
+
+
+def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
+    """Joint draws of the targets, `[draws, plates..., shape...]`, and what else is wanted.
+
+    A target that is given too is drawn anew, and scored as given.
+
+    Outputs are `NAME.sample`, `NAME.log_prob` (elementwise, batch-shaped) and
+    `NAME.parameters.PARAMETER`, for each target NAME.
+    """
+    builder = _whole(model, guide, "query", draws=True)
+    for site in model.samples:
+        if site.name in asked.given:
+            builder.data(site.name, site.type, origin="site")
+    inferred = _from_guide(builder, guide, asked) if guide is not None and asked.guided else {}
+
+    def in_model(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        if site.name in asked.given:
+            value = builder.value(site.name)
+            if site.name in asked.targets:
+                anew = _drawn(builder, site, dist, args, f"{site.name}_new")
+                _outputs(builder, site, dist, args, anew, asked, scored=value)
+            return value
+        if site.name in inferred and (asked.guided_rows or not site.type.axes):
+            value = inferred[site.name]
+        elif "value" in dict(site.attrs) and site.name not in asked.targets:
+            value = observed_value(builder, site)
+        else:
+            value = _drawn(builder, site, dist, args, site.name)
+        if site.name in asked.targets:
+            _outputs(builder, site, dist, args, value, asked, scored=value)
+        return value
+
+    inline(builder, model, in_model)
+    return builder.build()
+
+
+def _from_guide(builder: Builder, guide: Graph, asked: Query) -> dict[str, Value]:
+    """The values of the guide's latents whose inputs are known."""
+    values: dict[str, Value] = {}
+    unknown = _reads_unknown(guide, asked.given)
+
+    def in_guide(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        if site.name in asked.given:
+            return builder.value(site.name)
+        value = _drawn(builder, site, dist, args, site.name)
+        if site.role == "latent" and site.name not in unknown:
+            values[site.name] = value
+        return value
+
+    inline(builder, guide, in_guide)
+    return values
+
+
+def _reads_unknown(guide: Graph, given: Collection[str]) -> set[str]:
+    """The nodes of the guide that depend on an observed site whose value is not given."""
+    found: set[str] = set()
+    for node in guide.nodes:
+        missing = isinstance(node, Sample) and node.role == "observed" and node.name not in given
+        inherited = found.intersection(operands(node))
+        cut = isinstance(node, Sample) and node.name in given
+        if missing or (inherited and not cut):
+            found.add(node.name)
+    return found
+
+
+def amortised_inputs(guide: Graph, latent: str) -> tuple[str, ...]:
+    """The observed sites that the guide's factor of `latent` reads."""
+    nodes = guide.by_name()
+    todo, seen, inputs = [latent], set(), []
+    while todo:
+        node = nodes[todo.pop()]
+        if node.name in seen:
+            continue
+        seen.add(node.name)
+        if isinstance(node, Sample) and node.role == "observed":
+            inputs.append(node.name)
+            continue
+        todo.extend(operands(node))
+    return tuple(name for name in nodes if name in inputs)
+
+
+def row_parameters(guide: Graph, latent: str) -> tuple[str, ...]:
+    """The parameters with a row for each datum that the factor of `latent` reads."""
+    nodes = guide.by_name()
+    todo, found = [latent], {}
+    while todo:
+        node = nodes[todo.pop()]
+        if isinstance(node, Param) and node.type.axes:
+            found[node.name] = None
+        todo.extend(operands(node))
+    return tuple(found)
+
+
+def _drawn(
+    builder: Builder, site: Sample, dist: Distribution, args: Mapping[str, Value], name: str
+) -> Value:
+    value = draw(builder, site, dist, args, axes=(DRAWS,))
+    return rename(builder, ops.cast(value, site.type.dtype), name)
+
+
+def _outputs(
+    builder: Builder,
+    site: Sample,
+    dist: Distribution,
+    args: Mapping[str, Value],
+    value: Value,
+    asked: Query,
+    *,
+    scored: Value,
+) -> None:
+    """What is wanted of a target: `value` is its draw, `scored` the value that is scored."""
+    if "sample" in asked.wants:
+        builder.output(f"{site.name}.sample", _with_draws(builder, value))
+    if "log_prob" in asked.wants:
+        score = _full(dist.log_density(scored, args), site, dist, builder)
+        builder.output(f"{site.name}.log_prob", _with_draws(builder, score))
+    if "parameters" in asked.wants:
+        for name, arg in args.items():
+            builder.output(f"{site.name}.parameters.{name}", _with_draws(builder, arg))
+
+
+def _with_draws(builder: Builder, value: Value) -> Value:
+    """`value` repeated along the axis of draws, where it does not vary over it."""
+    if DRAWS in value.type.axes:
+        return value
+    size = builder.axes[DRAWS].size
+    repeated = ops.broadcast_to(value, (size, *value.type.shape))
+    return builder.op("to_axis", repeated, axis=DRAWS)
+
+
+def _full(term: Value, site: Sample, dist: Distribution, builder: Builder) -> Value:
+    """A density broadcast to the plates and batch shape of its site."""
+    term = ops.broadcast_to(term, site.type.shape[: site.type.rank - dist.event_rank])
+    for axis in site.type.axes:
+        if axis not in term.type.axes:
+            rows = ops.broadcast_to(term, (builder.axes[axis].size, *term.type.shape))
+            term = builder.op("to_axis", rows, axis=axis)
+    return term
+
+
+def _whole(model: Graph, guide: Graph | None, name: str, *, draws: bool = False) -> Builder:
+    """A builder in which every plate has all its rows."""
+    known = merged(model, guide, name=name, stage="function")
+    axes = [replace(axis, subsampled=False) for axis in known.axes.values()]
+    if draws:
+        axes.insert(0, Axis(DRAWS, "particle", Size.of(DRAWS)))
+    builder = Builder(
+        name, "function", axes=axes, hypers=known.hypers.items(),
+        equalities=known.sizes().equalities,
+    )  # fmt: skip
+    builder.reserved |= known.reserved
+    return builder

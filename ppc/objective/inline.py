@@ -1,0 +1,79 @@
+"""Putting models and guides into one graph, with every random variable replaced by a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from ppc.distributions import DISTRIBUTIONS, Distribution, NoiseSource
+from ppc.ir.build import Builder, Value
+from ppc.ir.nodes import Data, Graph, Hyper, Op, Param, Sample, Stage, State
+
+Site = Callable[[Sample, Distribution, Mapping[str, Value]], Value]
+
+
+def inline(builder: Builder, graph: Graph, site: Site) -> dict[str, str]:
+    """Append `graph`, calling `site(sample, distribution, parameters)` for each random variable.
+
+    Types are inferred anew, so that what `site` returns may have further named axes. Data and
+    hyperparameters that the builder has by name are shared. Returns the new names by the old.
+    """
+    env: dict[str, str] = {}
+    for node in graph.nodes:
+        with builder.at(node.span):
+            match node:
+                case Op():
+                    args = [builder.value(env[a]) for a in node.args]
+                    value = builder.op(node.primitive, *args, name=node.name, **dict(node.attrs))
+                    env[node.name] = value.name
+                case Sample():
+                    given = {p: builder.value(env[v]) for p, v in node.args}
+                    attrs = tuple((k, env[str(v)] if k == "value" else v) for k, v in node.attrs)
+                    node = replace(node, attrs=attrs)
+                    env[node.name] = site(node, DISTRIBUTIONS[node.distribution], given).name
+                case Data() | Hyper() if node.name in builder.nodes:
+                    env[node.name] = node.name
+                case _:
+                    builder.copy(node, env)
+    return env
+
+
+def draw(
+    builder: Builder, site: Sample, distribution: Distribution, args: Mapping[str, Value],
+    *, axes: tuple[str, ...] = (),
+) -> Value:  # fmt: skip
+    """A draw of a site from fresh noise; `axes` are named axes that it gets besides its own."""
+    if distribution.draw is None:
+        raise LookupError(distribution.name)
+    named = {*site.type.axes, *axes, *(axis for v in args.values() for axis in v.type.axes)}
+    ordered = tuple(axis for axis in builder.axes if axis in named)
+    type_ = site.type.with_axes(ordered)
+    return distribution.draw(NoiseSource(builder, site.name, type_, distribution.event_rank), args)
+
+
+def rename(builder: Builder, value: Value, name: str) -> Value:
+    """Give the last node made a readable name, if nothing has it."""
+    node = builder.nodes[value.name]
+    last = next(reversed(builder.nodes))
+    taken = name in builder.nodes or name in builder.reserved
+    if last != value.name or taken or isinstance(node, Data | Param | State):
+        return value
+    del builder.nodes[value.name]
+    builder.nodes[name] = replace(node, name=name)
+    return Value(builder, name, node.type)
+
+
+def merged(model: Graph, guide: Graph | None, *, name: str, stage: Stage) -> Builder:
+    """An empty builder that knows the axes and sizes of both graphs."""
+    builder = Builder.like(model, name=name)
+    builder.stage = stage
+    for graph in (model, guide):
+        builder.reserved |= {param.name for param in graph.params} if graph else set()
+    if guide is not None:
+        for axis in guide.axes:
+            builder.axis(axis)
+        for hyper, value in guide.hypers:
+            if builder.hypers.get(hyper) is None:
+                builder.hypers[hyper] = value
+        builder.sizes().equalities.extend(e for e in guide.equalities if e not in model.equalities)
+    return builder

@@ -1,0 +1,303 @@
+"""Named axes become leading dimensions.
+
+What: every value of type `f32[N, J | k]` gets the positional type `f32[N, J, k]`; operands whose
+axes or ranks differ are aligned by `expand_dims` where broadcasting from the right would not do
+it; the primitives on named axes turn into positional ones. It is the last pass before a backend,
+which then has positions only.
+Before: `f32[N | d] * f32[N |]`.  After: `f32[N, d] * f32[N, 1]`.
+When not: nothing is left over; a gather along an axis that operand and index share with another
+axis between them is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from ppc.diagnostics import InternalError
+from ppc.ir import ops
+from ppc.ir.build import Builder, Value
+from ppc.ir.nodes import Const, Graph, Node, Noise, Op, Param, Sample, State
+from ppc.ir.primitives import PRIMITIVES
+from ppc.ir.sizes import Size
+from ppc.ir.types import Tensor
+
+
+def run(graph: Graph) -> Graph:
+    """The graph with positions in place of named axes."""
+    return _Layout(graph).run()
+
+
+class _Layout:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.lengths = {axis.name: length(graph, axis.name) for axis in graph.axes}
+        hypers = dict(graph.hypers)
+        for axis in graph.axes:
+            for name in self.lengths[axis.name].names | axis.size.names:
+                hypers.setdefault(name, None)
+        self.builder = Builder(
+            graph.name, graph.stage, hypers=hypers.items(), equalities=graph.equalities
+        )
+        self.env: dict[str, Value] = {}
+        self.types: dict[str, Tensor] = {}  # of the old nodes
+
+    def run(self) -> Graph:
+        for node in self.graph.nodes:
+            self.types[node.name] = node.type
+            with self.builder.at(node.span):
+                self.env[node.name] = self.node(node)
+        for result, name in self.graph.outputs:
+            self.builder.output(result, self.env[name])
+        return self.builder.build()
+
+    def node(self, node: Node) -> Value:
+        match node:
+            case Op():
+                return self.op(node)
+            case Const():
+                return self.builder.append(node)
+            case Noise():
+                args = tuple(self.full(a, node.type).name for a in node.args)
+                return self.builder.append(replace(node, type=self.flat(node.type), args=args))
+            case Param():
+                return self.param(node)
+            case State():
+                init = self.full(node.init, node.type).name
+                return self.builder.append(replace(node, type=self.flat(node.type), init=init))
+            case Sample():
+                raise InternalError("a random variable reached the layout pass")
+        return self.builder.append(replace(node, type=self.flat(node.type)))
+
+    def param(self, node: Param) -> Value:
+        type_ = self.flat(node.type)
+        init = self.full(node.init, node.type).name
+        bounds = tuple(self.env[b].name if isinstance(b, str) else b for b in node.support.bounds)
+        support = replace(node.support, bounds=bounds)
+        return self.builder.append(replace(node, type=type_, init=init, support=support))
+
+    # --- positions ---
+
+    def flat(self, type_: Tensor) -> Tensor:
+        lead = tuple(self.lengths[axis] for axis in type_.axes)
+        return Tensor(type_.dtype, (), (*lead, *type_.shape))
+
+    def aligned(self, name: str, axes: Sequence[str], rank: int) -> Value:
+        """The operand with dimensions of size 1 where it lacks an axis or a leading dimension.
+
+        Those in front of its first dimension are left to broadcasting.
+        """
+        value, own = self.env[name], self.types[name]
+        present = [axis in own.axes for axis in axes]
+        present += [i >= rank - own.rank for i in range(rank)]
+        if True not in present:
+            return value
+        first = present.index(True)
+        for i in range(first, len(present)):
+            if not present[i]:
+                # Those missing further right come later: count the present ones only.
+                value = ops.expand_dims(value, -(sum(present[i + 1 :]) + 1))
+                present[i] = True
+        return value
+
+    def full(self, name: str, type_: Tensor) -> Value:
+        """The operand broadcast to all axes and the shape of `type_`."""
+        value = self.aligned(name, type_.axes, type_.rank)
+        return ops.broadcast_to(value, self.flat(type_).shape)
+
+    # --- operations ---
+
+    def op(self, node: Op) -> Value:
+        special = _SPECIAL.get(node.primitive)
+        if special is not None:
+            return special(self, node)
+        if PRIMITIVES[node.primitive].elementwise:
+            args = [self.aligned(a, node.type.axes, node.type.rank) for a in node.args]
+        else:
+            args = [self.env[a] for a in node.args]
+        return self.emit(node, *args)
+
+    def emit(self, node: Op, *args: Value, **attrs: object) -> Value:
+        all_attrs = {**dict(node.attrs), **attrs}
+        return self.builder.op(node.primitive, *args, name=node.name, **all_attrs)  # type: ignore[arg-type]  # attributes are checked by the rule
+
+    def shaped(self, node: Op) -> Value:
+        """reshape and broadcast_to: the target gets the axes in front."""
+        target = self.flat(node.type).shape
+        value = self.env[node.args[0]]
+        if node.primitive == "broadcast_to":
+            value = self.aligned(node.args[0], node.type.axes, node.type.rank)
+        return self.emit(node, value, shape=target)
+
+    def transpose(self, node: Op) -> Value:
+        perm = dict(node.attrs)["perm"]
+        assert isinstance(perm, tuple)
+        rank, lead = node.type.rank, len(node.type.axes)
+        return self.emit(node, self.env[node.args[0]], perm=(*range(-rank - lead, -rank), *perm))
+
+    def joined(self, node: Op) -> Value:
+        """concat and stack: operands need every axis of the result."""
+        args = []
+        for name in node.args:
+            own = replace(self.types[name], axes=node.type.axes)
+            args.append(self.full(name, own) if node.type.axes else self.env[name])
+        return self.emit(node, *args)
+
+    def matmul(self, node: Op) -> Value:
+        (a, b), axes = node.args, node.type.axes
+        ta, tb = self.types[a], self.types[b]
+        build = self.builder
+        match min(ta.rank, 2), min(tb.rank, 2):
+            case 1, 1 if tb.axes and ta.axes:
+                product = build.op("mul", self.aligned(a, axes, 1), self.aligned(b, axes, 1))
+                return build.op("sum", product, axes=(-1,), name=node.name)
+            case 1, 1 if tb.axes:
+                return build.op("matmul", self.env[b], self.env[a], name=node.name)
+            case 2, 1 if tb.axes and not ta.axes and ta.rank == 2 and tb.rank == 1:
+                turned = build.op("transpose", self.env[a], perm=(-1, -2))
+                return build.op("matmul", self.env[b], turned, name=node.name)
+            case 2, 1 if tb.axes:
+                column = ops.expand_dims(self.env[b], -1)
+                left = self.core(a, self.env[a], axes, 2)
+                right = self.core(b, column, axes, 2)
+                out = build.op("matmul", left, right)
+                return build.op("squeeze", out, axis=-1, name=node.name)
+            case 1, 2 if tb.axes:
+                row = ops.expand_dims(self.env[a], -2)
+                left = self.core(a, row, axes, 2)
+                out = build.op("matmul", left, self.core(b, self.env[b], axes, 2))
+                return build.op("squeeze", out, axis=-2, name=node.name)
+            case 2, 2:
+                rank = max(ta.rank, tb.rank)
+                left, right = self.aligned(a, axes, rank), self.aligned(b, axes, rank)
+                return build.op("matmul", left, right, name=node.name)
+        return build.op("matmul", self.env[a], self.env[b], name=node.name)
+
+    def core(self, name: str, value: Value, axes: Sequence[str], rank: int) -> Value:
+        """`value`, whose shape has `rank` dimensions behind its axes, aligned to `axes`."""
+        own = self.types[name].axes
+        first = next((i for i, axis in enumerate(axes) if axis in own), len(axes))
+        for i in range(len(axes) - 1, first, -1):
+            if axes[i] not in own:
+                value = ops.expand_dims(value, -(len(axes) - i + rank))
+        return value
+
+    def reduce_axis(self, node: Op) -> Value:
+        attrs = dict(node.attrs)
+        axes, own = attrs["axes"], self.types[node.args[0]]
+        assert isinstance(axes, tuple)
+        total = len(own.axes) + own.rank
+        positions = tuple(own.axes.index(str(axis)) - total for axis in axes)
+        return self.builder.op(
+            str(attrs["op"]), self.env[node.args[0]], axes=positions, name=node.name
+        )
+
+    def take(self, node: Op) -> Value:
+        x, index = node.args
+        tx, ti = self.types[x], self.types[index]
+        axis = dict(node.attrs)["axis"]
+        assert isinstance(axis, int)
+        if ti.axes and tx.axes:
+            return self.take_shared(node, tx, ti, axis)
+        value = self.emit(node, self.env[x], self.env[index])
+        lead = tx.rank + axis  # dimensions of x in front of the index
+        if not ti.axes or lead == 0:
+            return value
+        total = value.type.rank
+        order = [*range(lead, lead + len(ti.axes)), *range(lead)]
+        order += range(lead + len(ti.axes), total)
+        return self.builder.op("transpose", value, perm=tuple(i - total for i in order))
+
+    def take_shared(self, node: Op, tx: Tensor, ti: Tensor, axis: int) -> Value:
+        """Operand and index both vary over plates: pick along the axis, row by row."""
+        if ti.rank:
+            raise InternalError("a vector of indices for each row of a plate is not laid out yet")
+        along = Op(
+            name=node.name,
+            type=node.type,
+            primitive="take_along",
+            args=node.args,
+            attrs=(("axis", axis),),
+        )
+        index = node.args[1]
+        widened = Tensor(
+            ti.dtype, ti.axes, tuple(s for i, s in enumerate(tx.shape) if i - tx.rank != axis)
+        )
+        value = self.env[index]
+        for _ in range(widened.rank):
+            value = ops.expand_dims(value, -1)
+        self.env[index + "*"], self.types[index + "*"] = value, widened
+        return self.take_along(replace(along, args=(node.args[0], index + "*")))
+
+    def take_along(self, node: Op) -> Value:
+        x, index = node.args
+        axes = node.type.axes
+        args = []
+        for name, rank in ((x, node.type.rank + 1), (index, node.type.rank)):
+            own = replace(self.types[name], axes=axes)
+            if own.rank < rank:
+                own = own.with_shape((*(1,) * (rank - own.rank), *own.shape))
+            args.append(self.full(name, own) if axes else self.env[name])
+        return self.emit(node, *args)
+
+    def take_axis(self, node: Op) -> Value:
+        x, index = node.args
+        tx, axis = self.types[x], str(dict(node.attrs)["axis"])
+        if set(tx.axes) != {axis}:
+            raise InternalError(
+                f"a gather along {axis} of a value on {tx.axes} is not laid out yet"
+            )
+        return self.builder.op(
+            "take", self.env[x], self.env[index], axis=-1 - tx.rank, name=node.name
+        )
+
+    def to_axis(self, node: Op) -> Value:
+        return self.moved(node, source=len(node.type.axes) - 1, target=self.place(node, node.type))
+
+    def from_axis(self, node: Op) -> Value:
+        own = self.types[node.args[0]]
+        return self.moved(node, source=self.place(node, own), target=len(own.axes) - 1)
+
+    def place(self, node: Op, type_: Tensor) -> int:
+        return type_.axes.index(str(dict(node.attrs)["axis"]))
+
+    def moved(self, node: Op, *, source: int, target: int) -> Value:
+        value = self.env[node.args[0]]
+        if source == target:
+            return value
+        order = list(range(value.type.rank))
+        order.insert(target, order.pop(source))
+        perm = tuple(i - value.type.rank for i in order)
+        return self.builder.op("transpose", value, perm=perm, name=node.name)
+
+    def axis_index(self, node: Op) -> Value:
+        axis = str(dict(node.attrs)["axis"])
+        return self.builder.op("arange", size=self.lengths[axis], name=node.name)
+
+
+_SPECIAL: Mapping[str, Callable[[_Layout, Op], Value]] = {
+    "reshape": _Layout.shaped,
+    "broadcast_to": _Layout.shaped,
+    "transpose": _Layout.transpose,
+    "concat": _Layout.joined,
+    "stack": _Layout.joined,
+    "matmul": _Layout.matmul,
+    "reduce_axis": _Layout.reduce_axis,
+    "take": _Layout.take,
+    "take_along": _Layout.take_along,
+    "take_axis": _Layout.take_axis,
+    "to_axis": _Layout.to_axis,
+    "from_axis": _Layout.from_axis,
+    "axis_index": _Layout.axis_index,
+}
+
+
+def length(graph: Graph, axis: str) -> Size:
+    """How long an axis is at run time: its size, or the rows of a batch where subsampled."""
+    found = graph.axis(axis)
+    return Size.of(rows_name(axis)) if found.subsampled else found.size
+
+
+def rows_name(axis: str) -> str:
+    """The name of the number of rows that a batch has of a subsampled axis."""
+    return f"{axis}_rows"
