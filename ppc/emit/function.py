@@ -105,6 +105,7 @@ class _Body:
     lines: set[tuple[str, int]] = field(default_factory=set)  # of the user, shown already
 
     def run(self) -> None:
+        self.names.reserve(*self.table.helpers)
         nodes = self.graph.by_name()
         self.exprs |= {name: self.inputs[name] for name in nodes if name in self.inputs}
         uses = self._uses(nodes)

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 # Aliases of modules that emitted programs import, whichever backend prints them.
 MODULES = frozenset(
-    "argparse functools itertools jax jnp jr lax math np optax os scipy special sys tf time "
+    "argparse functools itertools jax jnp jr lax math np optax os scipy jsp special sys tf time "
     "tqdm".split()
 )
 _RESERVED = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | MODULES

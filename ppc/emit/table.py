@@ -163,12 +163,12 @@ def method(name: str, module: str, *, axes: bool = False, axis: bool = False) ->
 
 def axis_arguments(op: Operation) -> tuple[Expr, ...]:
     """The argument that names the axes, empty where they are all."""
-    axes = op.attrs.get("axes", op.attrs.get("axis"))
-    if not isinstance(axes, tuple):
-        return (number(cast(int, axes)),)
+    if "axes" not in op.attrs:
+        return (number(op.axis),)
+    axes = cast("tuple[int, ...]", op.attrs["axes"])
     if len(axes) == op.types[0].rank:
         return ()
-    values = tuple(number(cast(int, a)) for a in sorted(cast("tuple[int, ...]", axes)))
+    values = tuple(number(axis) for axis in sorted(axes))
     return values if len(values) == 1 else (Tuple(values),)
 
 
