@@ -184,9 +184,11 @@ def along(name: str, *, default: int | None = None) -> Row:
     return row
 
 
-def select(x: Expr, lead: int, *last: Expr) -> Expr:
-    """`x[:, :, last]`: an index after `lead` whole dimensions."""
-    index = (*(Slice() for _ in range(lead)), *last)
+def select(x: Expr, rank: int, at: int, last: Expr) -> Expr:
+    """`x[:, last]`: an index of the dimension at `at`, one of `rank` that `last` accounts for."""
+    if at > 1 and at == rank - 1:
+        return Subscript(x, Tuple((Constant(...), last)))
+    index = (*(Slice() for _ in range(at)), last)
     return Subscript(x, index[0] if len(index) == 1 else Tuple(index))
 
 
@@ -235,9 +237,7 @@ def shared_rows(module: str) -> dict[str, Row]:
         "concat": lambda op: call(f"{m}.concatenate", List(op.args), axis=number(op.axis)),
         "stack": lambda op: call(f"{m}.stack", List(op.args), axis=number(op.axis)),
         "slice": _slice,
-        "index": lambda op: select(
-            op.args[0], op.types[0].rank + op.axis, op.size(cast(Size, op.attrs["at"]))
-        ),
+        "index": lambda op: _part(op, op.size(cast(Size, op.attrs["at"]))),
         "take": _take(m),
         "take_along": _take_along(m),
         "arange": lambda op: call(f"{m}.arange", op.size(cast(Size, op.attrs["size"]))),
@@ -245,6 +245,12 @@ def shared_rows(module: str) -> dict[str, Row]:
         "dim": lambda op: op.size(cast(Size, op.attrs["size"])),
     }  # fmt: skip
     return rows
+
+
+def _part(op: Operation, index: Expr) -> Expr:
+    """An index of the dimension `axis`."""
+    rank = op.types[0].rank
+    return select(op.args[0], rank, rank + op.axis, index)
 
 
 def _array(op: Operation, module: str) -> Expr:
@@ -298,7 +304,8 @@ def _expand_dims(module: str) -> Row:
     def row(op: Operation) -> Expr:
         if op.host[0]:
             return call(f"{module}.array", List((op.args[0],)))
-        return select(op.args[0], op.result.rank + op.axis, Constant(None))
+        rank = op.result.rank
+        return select(op.args[0], rank, rank + op.axis, Constant(None))
 
     return row
 
@@ -325,7 +332,7 @@ def _slice(op: Operation) -> Expr:
         None if stop == whole else op.size(stop),
         None if step == 1 else number(step),
     )
-    return select(op.args[0], op.types[0].rank + op.axis, part)
+    return _part(op, part)
 
 
 def _take(module: str) -> Row:
@@ -341,12 +348,16 @@ def _take(module: str) -> Row:
 def _take_along(module: str) -> Row:
     def row(op: Operation) -> Expr:
         x, index = op.args
-        at = op.types[0].rank + op.axis
+        rank = op.types[0].rank
+        at = rank + op.axis
         if not op.types[1].rank:
-            return select(x, at, index)
+            return select(x, rank, at, index)
         picked = call(
-            f"{module}.take_along_axis", x, select(index, at, Constant(None)), axis=number(op.axis)
+            f"{module}.take_along_axis",
+            x,
+            select(index, rank, at, Constant(None)),
+            axis=number(op.axis),
         )
-        return select(picked, at, Constant(0))
+        return select(picked, rank, at, Constant(0))
 
     return row
