@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from unicodedata import category, combining, east_asian_width
 
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -63,7 +64,9 @@ def comment(text: str) -> str:
 
 def docstring(text: str, indent: int) -> list[str]:
     """The lines of a docstring, without the first line's indentation."""
-    body = "".join(c if c == "\n" else "\\\\" if c == "\\" else escaped(c) for c in text.strip())
+    body = "".join(
+        c if c == "\n" else "\\\\" if c == "\\" else escaped(c) for c in cleandoc(text).strip()
+    )
     body = body.replace('"""', '\\"\\"\\"')
     if body.endswith('"'):
         body = body[:-1] + '\\"'

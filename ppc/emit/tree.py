@@ -172,9 +172,10 @@ class Constant:
 
     def __post_init__(self) -> None:
         value = self.value
-        if isinstance(value, (int, float)):
-            if not 0 <= value < float("inf") or is_minus_zero(value):
-                raise ValueError(f"{value!r} is no literal: use `number`")
+        if isinstance(value, str) or value is None:
+            return
+        if not 0 <= value < float("inf") or is_minus_zero(value):
+            raise ValueError(f"{value!r} is no literal: use `number`")
 
     def __eq__(self, other: object) -> bool:
         return (

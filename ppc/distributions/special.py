@@ -1,0 +1,77 @@
+"""Functions that several distributions need, written so that they keep their digits.
+
+Each is a composite of primitives on graph values. The selects are double: an operand that would
+make the branch not taken infinite is replaced, so that no derivative is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from ppc.ir import ops
+from ppc.ir.build import Operand, Value
+
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+
+# From here on the sums of lgamma and logarithms that make up a density cancel by more digits than
+# their saddle-point form loses; below, the plain form is the shorter.
+LARGE = 8.0
+_SERIES_FROM = 16.0
+
+
+def within(inside: Value, x: Value, safe: Operand, density: Callable[[Value], Value]) -> Value:
+    """`density(x)` where `inside`, else -inf, with derivative 0; `safe` is a point inside."""
+    return ops.where(inside, density(ops.where(inside, x, safe)), -math.inf)
+
+
+def log_power(k: Value, x: Value) -> Value:
+    """log(x**k) for x >= 0, where 0**0 = 1."""
+    flat = ops.logical_and(ops.eq(k, 0.0), ops.eq(x, 0.0))
+    return ops.xlogy(k, ops.where(flat, 1.0, x))
+
+
+def log_power_of_complement(k: Value, x: Value) -> Value:
+    """log((1 - x)**k) for x <= 1, where 0**0 = 1."""
+    flat = ops.logical_and(ops.eq(k, 0.0), ops.eq(x, 1.0))
+    return ops.xlog1py(k, -ops.where(flat, 0.0, x))
+
+
+def log1p_square_ratio(a: Value, b: Value) -> Value:
+    """log(1 + (a/b)**2) for b > 0, without overflow of a/b or of its square."""
+    size = ops.abs_(a)
+    far = size > b
+    ratio = ops.where(far, b, size) / ops.where(far, size, b)
+    growth = ops.log(ops.where(far, size, 1.0)) - ops.log(ops.where(far, b, 1.0))
+    return ops.log1p(ratio**2) + 2.0 * growth
+
+
+def deviance(x: Value, y: Value, difference: Value) -> Value:
+    """x log(x/y) - x + y for x, y > 0, where `difference` is y - x without cancellation.
+
+    The saddle-point expansion of binomial, Poisson and gamma probabilities is in these terms
+    (Loader 2000, "Fast and accurate computation of binomial probabilities", where it is bd0);
+    it is the Kullback-Leibler divergence of Poisson(x) from Poisson(y).
+    """
+    near = ops.abs_(difference) < 0.5 * x
+    close = -x * ops.log1pmx(ops.where(near, difference, 0.0) / x)
+    return ops.where(near, close, x * ops.log(x / ops.where(near, x, y)) + difference)
+
+
+def digamma_correction(x: Value) -> Value:
+    """digamma(x) - log(x) + 1/(2x), the derivative of `lgamma_correction`.
+
+    By its asymptotic series from 16 on (Abramowitz and Stegun 6.3.18), whose first term left out
+    is below 3e-14 of the sum.
+    """
+    large = x >= _SERIES_FROM
+    direct = ops.where(large, 1.0, x)
+    square = (1.0 / ops.where(large, x, _SERIES_FROM)) ** 2
+    tail = 1 / 240 - square * (1 / 132 - square * (691 / 32760))
+    series = -square * (1 / 12 - square * (1 / 120 - square * (1 / 252 - square * tail)))
+    return ops.where(large, series, ops.digamma(direct) - ops.log(direct) + 0.5 / direct)
+
+
+def in_normal_range(x: Value) -> Value:
+    """Whether a positive number, and its ratio to numbers up to 1e11, is far from overflow."""
+    return ops.logical_and(x > 1e-26, x < 3e38)
