@@ -47,7 +47,7 @@ def _reduce_axis_vjp(call: Call, g: Array, y: Array, x: Array) -> Gradients:
             return (np.broadcast_to(back(g), x.shape),)
         case "max":
             return (extreme_gradient(back(g), back(y), x, over),)
-    return (logsumexp_gradient(back(g), back(y), x, over),)
+    return (logsumexp_gradient(back(g), x, over),)
 
 
 def _taken(call: Call, x: Array, index: Array) -> tuple[Array, Array, tuple[str, ...]]:

@@ -171,7 +171,8 @@ def differences(
         for _ in range(_RUNS):
             shaken = _observe(_shaken(machine, rng), targets, seeds, wrt)
             for label, x in shaken.items():
-                moved = _finite(x - exact[label])
+                with np.errstate(invalid="ignore"):
+                    moved = _finite(x * 1.0 - exact[label] * 1.0)
                 spread[label] = np.maximum(spread[label], np.abs(moved))
         sides.append((exact, spread))
     return list(_compared(*sides[0], *sides[1]))
