@@ -23,10 +23,10 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from ppc.diagnostics import InternalError
-from ppc.ir.nodes import Graph, Param, Sample, State
+from ppc.ir.nodes import Graph, Sample, State
 from ppc.ir.text import print_graph
 from ppc_numpy.machine import Machine, Perturb
-from ppc_numpy.points import complete, is_input
+from ppc_numpy.points import complete, is_input, is_parameter
 from ppc_numpy.rules import Array
 
 _H = 2.0**-30
@@ -151,7 +151,7 @@ def differences(
 ) -> list[Difference]:
     """Where the paired nodes of two machines, or their gradients, differ beyond rounding."""
     wrt = sorted(
-        {n.name for m in (left, right) for n in m.graph.nodes if isinstance(n, Param)}
+        {n.name for m in (left, right) for n in m.graph.nodes if is_parameter(n)}
         & set(left.nodes) & set(right.nodes)
     )  # fmt: skip
     left.run(a for _, a, _ in pairs)

@@ -54,15 +54,22 @@ def is_input(node: Node) -> bool:
     return isinstance(node, (Data, Hyper, Noise, Param, Sample, State))
 
 
+def is_parameter(node: Node) -> bool:
+    """Whether a node is an optimised quantity, also where parameters have become inputs."""
+    return isinstance(node, Param) or (isinstance(node, Data) and node.origin == "parameter")
+
+
 def _value(machine: Machine, node: Node, rng: Generator) -> Array:
     shape = machine.env.shape(node.type)
     match node:
         case Noise():
             return _noise(machine, node, rng, shape)
-        case Param():
-            value = _supported(machine, node, node.support, {}, rng)
-            scaled = node.support.kind == "real" and node.type.rank > 1
-            return value / np.sqrt(max(shape[-2], 1)) if scaled else value
+        case Param(support=support) if support.kind != "real":
+            return _supported(machine, node, support, {}, rng)
+        case _ if is_parameter(node):
+            # a matrix keeps the scale of what it is multiplied with
+            fan_in = shape[-2] if node.type.rank > 1 else 1
+            return rng.standard_normal(shape) / np.sqrt(max(fan_in, 1))
         case Sample():
             return _site(machine, node, rng)
         case Hyper() if node.name in machine.env.sizes:
