@@ -381,18 +381,17 @@ def run_command(args: argparse.Namespace) -> str:
     else:
         batches = 1
         plan = Plan(_adam(options["learning_rate"]), *__sizes_arg__)
-    written = 0
+    written = [0]  # steps of the checkpoints
 
     def callback(fit: Fit, total: int) -> bool:
-        nonlocal written
         step = len(fit.losses)
         if sys.stderr.isatty():
             end = "\\n" if step == total else ""
             line = f"\\rstep {step} of {total}  loss {fit.losses[-1]:.4g} "
             print(line, end=end, file=sys.stderr, flush=True)
-        if args.checkpoint_every and step - written >= args.checkpoint_every * batches:
+        if args.checkpoint_every and step - written[-1] >= args.checkpoint_every * batches:
             save_fit(args.out, fit, options)
-            written = step
+            written.append(step)
         return bool(args.patience) and stalled(fit.losses, args.patience * batches)
 
     result = fit(
