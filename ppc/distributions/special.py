@@ -16,7 +16,7 @@ HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 # From here on the sums of lgamma and logarithms that make up a density cancel by more digits than
 # their saddle-point form loses; below, the plain form is the shorter.
-LARGE = 8.0
+LARGE = 2.0
 _SERIES_FROM = 16.0
 
 
