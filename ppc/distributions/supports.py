@@ -42,15 +42,13 @@ class SupportKind:
 def _finite(x: Array) -> Array:
     import numpy as np
 
-    result: Array = np.isfinite(x)
-    return result
+    return np.asarray(np.isfinite(x))
 
 
 def _whole(x: Array) -> Array:
     import numpy as np
 
-    result: Array = _finite(x) & (np.floor(x) == x)
-    return result
+    return np.asarray(_finite(x) & (np.floor(x) == x))
 
 
 def _finite_vector(x: Array) -> Array:
@@ -143,9 +141,9 @@ def outside(kind: str, x: Array, *bounds: Array | float) -> Array:
 
 def bad_rows(kind: str, x: Array, *bounds: Array | float) -> Array:
     """Which rows (of the leading dimension) hold a value outside, as a mask of shape (N,)."""
-    bad = outside(kind, x, *bounds)
-    rows: Array = bad.reshape(len(x), -1).any(axis=1)
-    return rows
+    import numpy as np
+
+    return np.asarray(outside(kind, x, *bounds).reshape(len(x), -1).any(axis=1))
 
 
 def same_up_to_boundary(a: Support, b: Support) -> bool:

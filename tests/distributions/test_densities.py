@@ -1,4 +1,4 @@
-"""Log densities and their derivatives against the textbook formulas in 60 digits."""
+"""Log densities and their derivatives against the textbook formulas in 100 digits."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from density_reference import Reference, reference
 from distribution_rows import ROWS, Row
 from graph_cases import Case, batches, density_graph, flat, stacked
 from mpmath import mpf
+from ppc_numpy import value_and_gradient
 
 from ppc.distributions import DISTRIBUTIONS
-from ppc_numpy import value_and_gradient
 
 # Roundings of a value: no density here has a longer chain of operations on the way to a result.
 ROUNDINGS = 16
@@ -43,7 +43,9 @@ def _reference(row: Row, case: Case) -> Reference:
             at = x if isinstance(x, int) else mpf(x)
         return row.log_density(at, **dict(zip(params, taken[1:], strict=True)))
 
-    return reference(density, [*points, *flat(list(params.values()))])
+    named = [(name, v) for name, value in params.items() for v in flat([value])]
+    logs = [False] * len(points) + [name.startswith("log") for name, _ in named]
+    return reference(density, [*points, *(v for _, v in named)], logs)
 
 
 def _unflatten(values: Sequence[Any], like: Sequence[Any]) -> list[Any]:
