@@ -193,6 +193,8 @@ def test_sites_get_values_of_their_support(name) -> None:
     density.nodes = {n: node for n, node in graph.by_name().items() if n != "z"}
     at = density.data("z", type_, origin="site")
     params = {p: density.value(v.name) for p, v in args.items()}
+    defaults = {p.name: p.default for p in row.parameters if p.default is not None}
+    params |= {p: density.const(x) for p, x in defaults.items() if p not in params}
     density.output("out", row.log_density(at, params))
     found = evaluate(density.build(), given, sizes={"N": 20, "k": 3})["out"]
     assert found.shape == (20,)
