@@ -140,35 +140,35 @@ def run_block(
     __loop__
 '''
 
-STEP_PACKED = '''
+STEP_PACKED = """
         flat, opt_state, losses = carry
         __inputs__
         value, grads = jax.value_and_grad(lambda v: loss(unpack(v), *__args__))(flat)
         updates, opt_state = plan.optimizer.update(grads, opt_state, flat)
         flat = optax.apply_updates(flat, updates)
         return flat, opt_state, losses.at[i].set(value)
-'''
+"""
 
-STEP = '''
+STEP = """
         params, opt_state, losses = carry
         __inputs__
         value, grads = jax.value_and_grad(loss)(params, *__args__)
         updates, opt_state = plan.optimizer.update(grads, opt_state, params)
         params = optax.apply_updates(params, updates)
         return params, opt_state, losses.at[i].set(value)
-'''
+"""
 
-LOOP_PACKED = '''
+LOOP_PACKED = """
     carry = flat, state.opt_state, losses
     flat, opt_state, losses = lax.fori_loop(*bounds, step, carry)
     return State(unpack(flat), opt_state), losses
-'''
+"""
 
-LOOP = '''
+LOOP = """
     carry = *state, losses
     params, opt_state, losses = lax.fori_loop(*bounds, step, carry)
     return State(params, opt_state), losses
-'''
+"""
 
 ROWS = '''
 def take(data: Data, rows: Array, plan: Plan) -> tuple[Data, Array]:
@@ -211,6 +211,13 @@ def _mix(x: Array) -> Array:
     return x ^ (x >> 16)
 '''
 
+UNIFORM = '''
+def _uniform(key: Array, shape: tuple[int, ...]) -> Array:
+    """Uniform on the open interval (0, 1), so that its logarithm is finite."""
+    smallest = jnp.finfo(jnp.result_type(float)).tiny
+    return jr.uniform(key, shape, minval=smallest)
+'''
+
 EXPLAIN = '''
 def explain(
     state: State, step: int, bad: int, data: Data, key: Array, plan: Plan
@@ -226,8 +233,9 @@ def explain(
             state, _ = run_block(state, data, key, step, end, plan=plan)
             step = end
         block, i = divmod(step, length)
+        first = block * length
         if __batched__:
-            rows = batch_rows(key, block * length + jnp.arange(length), plan)
+            rows = batch_rows(key, first + jnp.arange(length), plan)
         noise = draw_noise(key, block, length, data, plan)
         params = state.params
         __inputs__
@@ -359,7 +367,6 @@ def run_command(args: argparse.Namespace) -> str:
         "learning_rate": _option(args, saved, "learning_rate", 1e-3),
         "seed": _option(args, saved, "seed", 0),
     }
-    __checks__
     if __batched__:
         n = __rows__
         size = _option(args, saved, "batch_size", min(100, n))
