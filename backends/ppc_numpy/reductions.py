@@ -18,7 +18,7 @@ from ppc_numpy.rules import Array, Call, Gradients, Rule, times
 def _spread(call: Call, g: Array) -> Array:
     """`g` with the reduced dimensions back, of size 1."""
     rank = g.ndim + len(call.axes)
-    return np.expand_dims(g, tuple(sorted(rank + a for a in call.axes)))
+    return np.expand_dims(g, tuple(rank + a for a in call.axes))
 
 
 def _sum_vjp(call: Call, g: Array, _: Array, x: Array) -> Gradients:

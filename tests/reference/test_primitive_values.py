@@ -92,7 +92,21 @@ def test_log1mexp_and_log1pmx() -> None:
         context.prec = 700
         expected = [float((1 - (-Decimal(x)).exp()).ln()) for x in points]
     np.testing.assert_allclose(at("log1mexp", points), expected, rtol=8 * 2.0**-52)
-    points = [-0.999, -0.5001, -0.4999, -1e-3, -1e-9, 1e-150, 1e-9, 0.499, 0.501, 3.0, 1e9]
+    points = [
+        -0.999,
+        -0.5001,
+        -0.4999,
+        -0.06,
+        -1e-3,
+        -1e-9,
+        1e-150,
+        1e-9,
+        0.06,
+        0.499,
+        0.501,
+        3.0,
+        1e9,
+    ]
     with localcontext() as context:
         context.prec = 400
         expected = [float((1 + Decimal(x)).ln() - Decimal(x)) for x in points]

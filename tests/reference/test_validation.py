@@ -8,6 +8,7 @@ from ppc_numpy import evaluate, points, random_inputs, validate
 from reference_graphs import tensor
 
 from ppc.diagnostics import InternalError
+from ppc.distributions import DISTRIBUTIONS, draw_type
 from ppc.distributions.supports import SUPPORTS
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
@@ -166,6 +167,38 @@ def test_random_inputs_fit_the_graph() -> None:
     evaluate(graph, given, sizes={"N": 50})
     kept = random_inputs(graph, np.random.default_rng(3), given={"rate": 7.0})
     assert kept["rate"] == 7
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_sites_get_values_of_their_support(name) -> None:
+    row = DISTRIBUTIONS[name]
+    builder = Builder("site", "model", axes=[Axis("N", size=Size.of("N"))])
+    groups, args = set(), {}
+    for parameter in row.parameters:
+        # a lower bound is left to its default where it has one, an upper bound is not
+        left_out = parameter.name == "low" and parameter.default is not None
+        if left_out or (parameter.group and parameter.group in groups):
+            continue
+        groups.add(parameter.group)
+        shape = (Size.of("k"),) * parameter.event_rank
+        start = builder.full(0.0, Tensor("f32", (), shape))
+        args[parameter.name] = builder.param(parameter.name, start, support=parameter.constraint)
+    if "high" in args:
+        args["high"] = ops.exp(args["high"]) + args.get("low", 0.0)
+    type_ = draw_type(row, args, plates=("N",))
+    builder.sample("z", name, args, type_)
+    graph = builder.build()
+    given = random_inputs(graph, np.random.default_rng(5), sizes={"N": 20, "k": 3})
+    density = Builder.like(graph, stage="function")
+    density.nodes = {n: node for n, node in graph.by_name().items() if n != "z"}
+    at = density.data("z", type_, origin="site")
+    params = {p: density.value(v.name) for p, v in args.items()}
+    defaults = {p.name: p.default for p in row.parameters if p.default is not None}
+    params |= {p: density.const(x) for p, x in defaults.items() if p not in params}
+    density.output("out", row.log_density(at, params))
+    found = evaluate(density.build(), given, sizes={"N": 20, "k": 3})["out"]
+    assert found.shape == (20,)
+    assert np.isfinite(found).all()
 
 
 def test_log_gamma_draws_have_their_moments() -> None:
