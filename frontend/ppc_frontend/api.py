@@ -276,6 +276,17 @@ def _names_in(node: Node) -> set[str]:
     return names
 
 
+def compile_function(
+    function: Callable[..., Any],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+) -> Compiled:
+    """The graph of a live model function. Raises CompileError. See `ppc_frontend.live`."""
+    from ppc_frontend import live
+
+    return live.compile_function(function, args, kwargs)
+
+
 def function_info(
     function: types.FunctionType, module: ParsedModule, node: cst.FunctionDef
 ) -> ModelInfo:

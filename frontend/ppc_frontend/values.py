@@ -123,3 +123,16 @@ class Ignored:
 
 
 PositionOf = Callable[[cst.CSTNode], Span]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveObject:
+    """A live object of the user's own class or module, whose attributes may be read."""
+
+    obj: Any
+    name: str
+
+    @property
+    def described(self) -> str:
+        """Its kind in a user's words."""
+        return f"the object {self.name}"
