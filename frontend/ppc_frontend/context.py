@@ -15,7 +15,7 @@ from ppc.ir.nodes import Attr, Const, ConstValue, Op
 from ppc.ir.primitives import PRIMITIVES, RuleError, show
 from ppc.ir.sizes import Size
 from ppc.spans import Span
-from ppc_frontend.values import Rejected
+from ppc_frontend.values import RejectedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Context:
 
     def refuse(self, mistake: Mistake) -> NoReturn:
         """Give up the statement."""
-        raise Rejected(mistake)
+        raise RejectedError(mistake)
 
     def place(self, value: Any) -> Span | None:
         """Where a value was made."""

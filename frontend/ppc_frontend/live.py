@@ -12,13 +12,14 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import libcst as cst
 
 from ppc.diagnostics.base import CompileError
-from ppc.diagnostics.model_language import NotAnArray, NotAModel, UnsupportedObject
+from ppc.diagnostics.model_language import NotAModel, NotAnArray, UnsupportedObject
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
 from ppc_frontend import vocabulary
@@ -35,11 +36,11 @@ from ppc_frontend.values import (
     Given,
     LiveObject,
     Ref,
-    Rejected,
+    RejectedError,
     SupportValue,
     UserFunction,
 )
-from ppc_frontend.vocabulary.builders import DTYPE_NAMES
+from ppc_frontend.vocabulary.elementwise import DTYPE_NAMES
 
 _LIBRARIES = (*vocabulary.LIBRARIES, "ppc", "inferpy", "keras", "jaxlib", "functools")
 
@@ -54,7 +55,7 @@ def compile_function(
     Globals and closure cells are those of the function. Arrays become Data nodes, their values
     in `Compiled.arrays`. Raises CompileError, also where Python keeps no source.
     """
-    plain = inspect.unwrap(function)
+    plain: Any = inspect.unwrap(function)
     bound: list[Any] = list(args)
     if isinstance(plain, types.MethodType):
         plain, bound = plain.__func__, [plain.__self__, *bound]
@@ -63,7 +64,7 @@ def compile_function(
     module, node = parse_live(plain)
     if not isinstance(node, cst.FunctionDef):
         raise CompileError(NotAModel(kind="lambda"))
-    live = dict(inspect.getclosurevars(plain).nonlocals)
+    live = _cells(plain)
     arguments = _arguments(module, node, plain, bound, kwargs or {})
     converters: dict[int, Live] = {}
 
@@ -105,7 +106,7 @@ def _arguments(
     try:
         with ctx.at(module.span(node.name)):
             return bind_user(ctx, user, args, kwargs)
-    except Rejected as error:
+    except RejectedError as error:
         raise CompileError(error.mistake) from None
 
 
@@ -158,9 +159,8 @@ class Live:
             found = _in_library(obj, root)
             if found is not None:
                 return found
-        if isinstance(obj, types.BuiltinFunctionType | type) and root == "builtins":
-            if obj.__name__ in BUILTINS:
-                return Builtin(obj.__name__)
+        if root == "builtins" and getattr(obj, "__name__", "") in BUILTINS:
+            return Builtin(obj.__name__)
         if isinstance(obj, types.MethodType):
             return Bound(self.value(name, obj.__func__), (self.value("self", obj.__self__),), {})
         if isinstance(obj, types.FunctionType):
@@ -184,11 +184,9 @@ class Live:
         except CompileError as error:
             mistake = error.mistakes[0]
             if mistake.span is None:
-                from dataclasses import replace
-
                 mistake = replace(mistake, span=self.ctx.span)
-            raise Rejected(mistake) from None
-        cells = inspect.getclosurevars(plain).nonlocals
+            raise RejectedError(mistake) from None
+        cells = _cells(plain)
         defaults = {
             name: self.value(name, parameter.default)
             for name, parameter in inspect.signature(plain).parameters.items()
@@ -219,6 +217,16 @@ class Live:
             return array.item()
         dims = tuple(Size.of(int(n)) for n in array.shape)
         return Given(name, dtype, dims, None, self.ctx.span, array)
+
+
+def _cells(function: types.FunctionType) -> dict[str, Any]:
+    """What the closure of a function holds; names that are not bound yet are left out."""
+    cells: dict[str, Any] = {}
+    pairs = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    for name, cell in pairs:
+        with suppress(ValueError):  # an empty cell
+            cells[name] = cell.cell_contents
+    return cells
 
 
 def _plain(obj: Any) -> Any:

@@ -27,7 +27,7 @@ from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, shape, tensor
 from ppc_frontend.values import SupportValue
 from ppc_frontend.vocabulary.base import bind
-from ppc_frontend.vocabulary.builders import dtype_of
+from ppc_frontend.vocabulary.elementwise import dtype_of
 
 _COMMON = "validate_args:_=False, allow_nan_stats:_=True, *, name=None, sample_shape=(), dtype=None"
 

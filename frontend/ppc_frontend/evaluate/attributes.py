@@ -22,7 +22,7 @@ from ppc_frontend.values import (
     Given,
     LiveObject,
     Method,
-    Poisoned,
+    PoisonedError,
     Ref,
     SupportValue,
 )
@@ -50,7 +50,7 @@ _KNOWN_METHODS: dict[type, tuple[str, ...]] = {
 def attribute(ctx: Context, owner: Any, name: str) -> Any:
     """`owner.name`."""
     if owner is POISON:
-        raise Poisoned
+        raise PoisonedError
     if isinstance(owner, Ref):
         return library(ctx, owner, name)
     if isinstance(owner, Value | Given):
