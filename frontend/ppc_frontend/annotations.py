@@ -11,7 +11,7 @@ from ppc.ir.sizes import Size
 from ppc.ir.types import DType
 from ppc.spans import Span
 from ppc_frontend.source import ParsedModule
-from ppc_frontend.values import Rejected
+from ppc_frontend.values import RejectedError
 
 _DTYPES: dict[str, DType] = {
     **dict.fromkeys(("Float", "Float16", "Float32", "Float64", "BFloat16", "Num", "Real"), "f32"),
@@ -19,7 +19,7 @@ _DTYPES: dict[str, DType] = {
         ("Int", "Integer", "Int8", "Int16", "Int32", "Int64", "UInt", "UInt8", "UInt32"), "i32"
     ),
     "Bool": "bool",
-}  # type: ignore[assignment]  # fromkeys widens the literals
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ArrayType:
 def array_type(module: ParsedModule, node: cst.BaseExpression) -> ArrayType | None:
     """The type that a jaxtyping annotation gives; None for any other annotation.
 
-    Raises Rejected for dimensions that are no sizes.
+    Raises RejectedError for dimensions that are no sizes.
     """
     if isinstance(node, cst.SimpleString | cst.ConcatenatedString):
         text = node.evaluated_value
@@ -81,8 +81,8 @@ def _size(span: Span, words: str, part: str) -> Size:
         size = Size.parse(name)
     except ValueError:
         reason = f"{part!r} is not a size"
-        raise Rejected(BadAnnotation(span=span, text=words, reason=reason)) from None
-    if size.value is not None and size.value < 0 or name in {"...", "_"}:
+        raise RejectedError(BadAnnotation(span=span, text=words, reason=reason)) from None
+    if (size.value is not None and size.value < 0) or name in {"...", "_"}:
         reason = f"{part!r} does not say the size"
-        raise Rejected(BadAnnotation(span=span, text=words, reason=reason))
+        raise RejectedError(BadAnnotation(span=span, text=words, reason=reason))
     return size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from ppc_frontend.evaluate.statements import run_body
 from ppc_frontend.names import finish
 from ppc_frontend.scope import Frame
 from ppc_frontend.source import ParsedModule, read_file
-from ppc_frontend.values import Given, Poisoned, Rejected
+from ppc_frontend.values import Given, NameOf, PoisonedError, RejectedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +182,9 @@ def _attempt(
         for param in _parameters(node):
             try:
                 _bind(ctx, module, outer, inner, param, arguments, convert)
-            except Rejected as error:
+            except RejectedError as error:
                 ctx.mistakes.append(error.mistake)
-            except Poisoned:
+            except PoisonedError:
                 pass
         if isinstance(node.params.star_arg, cst.Param):
             inner.variables[node.params.star_arg.name.value] = ()
@@ -192,10 +193,8 @@ def _attempt(
         if assumed is None:  # rows of whatever plate an array names, until it is known better
             axes = {v.axis for v in inner.variables.values() if isinstance(v, Given)}
             ctx.assumed = replace(ctx.assumed, plates=frozenset(a for a in axes if a))
-        try:
+        with suppress(PoisonedError):
             run_body(ctx, inner, node)
-        except Poisoned:
-            pass
     return ctx, ctx.assumed
 
 
@@ -215,6 +214,8 @@ def _bind(
         array = array_type(module, param.annotation.annotation)
     if name in arguments:
         value = arguments[name] if convert is None else convert(ctx, name, arguments[name])
+        if isinstance(value, NameOf):
+            value = outer.find(value.name)
         if isinstance(value, Given):
             value.span = span
             if array is not None:
@@ -231,9 +232,9 @@ def _bind(
         if value is None:
             with ctx.at(span):
                 value = ctx.builder.hyper_value(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        if name not in ctx.assumed.structural | ctx.assumed.numeric:
-            value = ctx.builder.hyper(name, value)
+    settled = ctx.assumed.structural | ctx.assumed.numeric
+    if isinstance(value, int) and not isinstance(value, bool) and name not in settled:
+        value = ctx.builder.hyper(name, value)
     inner.variables[name] = value
 
 
@@ -274,6 +275,17 @@ def _names_in(node: Node) -> set[str]:
             elif isinstance(value, tuple):
                 stack.extend(value)
     return names
+
+
+def compile_function(
+    function: Callable[..., Any],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+) -> Compiled:
+    """The graph of a live model function. Raises CompileError. See `ppc_frontend.live`."""
+    from ppc_frontend import live
+
+    return live.compile_function(function, args, kwargs)
 
 
 def function_info(

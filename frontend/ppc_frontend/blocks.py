@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import libcst as cst
 
@@ -14,7 +14,7 @@ from ppc_frontend.evaluate.expressions import evaluate, make_function
 from ppc_frontend.evaluate.statements import assign
 from ppc_frontend.scope import Frame, ModuleNames, binds, block_names, dotted, imports
 from ppc_frontend.source import FunctionNode, ParsedModule
-from ppc_frontend.values import POISON, Poisoned, Rejected
+from ppc_frontend.values import POISON, PoisonedError, RejectedError
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +27,7 @@ class Block:
     busy: set[str] = field(default_factory=set)
 
     def __call__(self, name: str) -> Any:
-        """The value of a name. Raises KeyError, or Rejected where it cannot be read."""
+        """The value of a name. Raises KeyError, or RejectedError where it cannot be read."""
         bindings = self.names.bound.get(name)
         if not bindings or name in self.busy:
             raise KeyError(name)
@@ -56,6 +56,10 @@ class Block:
         if not isinstance(node, cst.Assign | cst.AnnAssign) or node.value is None:
             kind = type(node).__name__.lower().removesuffix("def")
             self._refuse(name, span, f"it is bound by a `{kind}` statement")
+        self._assign(name, span, node)
+
+    def _assign(self, name: str, span: Span, node: cst.Assign | cst.AnnAssign) -> None:
+        assert node.value is not None
         plates, self.ctx.plates = self.ctx.plates, []
         try:
             with self.ctx.at(span):
@@ -67,16 +71,16 @@ class Block:
                 )
                 for target in targets:
                     assign(self.ctx, self.frame, target, value)
-        except Rejected as error:
+        except RejectedError as error:
             for bound in binds(node):
                 self.frame.variables[bound] = POISON
             self._refuse(name, span, error.mistake.message())
         finally:
             self.ctx.plates = plates
         if name not in self.frame.variables:
-            raise Poisoned
+            raise PoisonedError
 
-    def _refuse(self, name: str, span: Span, reason: str) -> None:
+    def _refuse(self, name: str, span: Span, reason: str) -> NoReturn:
         others = ((span, f"`{name}` is bound here"),)
         self.frame.variables[name] = POISON
         self.ctx.refuse(ModuleValue(span=self.ctx.span, name=name, reason=reason, others=others))

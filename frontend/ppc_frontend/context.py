@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -11,11 +11,11 @@ from ppc.diagnostics.base import Mistake
 from ppc.diagnostics.language import MissingArgument, NeedsValue
 from ppc.diagnostics.model_language import AcrossPlate, DuplicateSite, PlateMismatch, ShapeMismatch
 from ppc.ir.build import Builder, Operand, Value
-from ppc.ir.nodes import Attr, Op
+from ppc.ir.nodes import Attr, Const, ConstValue, Op
 from ppc.ir.primitives import PRIMITIVES, RuleError, show
 from ppc.ir.sizes import Size
 from ppc.spans import Span
-from ppc_frontend.values import Rejected
+from ppc_frontend.values import RejectedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,7 @@ class Context:
     given: dict[str | int, Value] = field(default_factory=dict)  # arrays that have a node
     arrays: dict[str, Any] = field(default_factory=dict)  # live arrays by Data node
     counts: dict[str, int] = field(default_factory=dict)
+    live: Callable[[str, Any], Any] | None = None  # converts live objects, if there are any
     default_plate: str = "N"  # the name of the datamodel's plate where its size has none
     depth: int = 0  # of inlined calls
     sites_of: dict[str, str] = field(default_factory=dict)  # node of a site to its name, if any
@@ -72,7 +73,7 @@ class Context:
 
     def refuse(self, mistake: Mistake) -> NoReturn:
         """Give up the statement."""
-        raise Rejected(mistake)
+        raise RejectedError(mistake)
 
     def place(self, value: Any) -> Span | None:
         """Where a value was made."""
@@ -212,7 +213,7 @@ class Context:
             rows = iter(self.align([a for a in args if isinstance(a, Value)]))
             args = tuple(next(rows) if isinstance(a, Value) else a for a in args)
         try:
-            return self.builder.op(primitive, *args, span=None, **attrs)
+            return self.builder.op(primitive, *args, **attrs)  # type: ignore[arg-type]  # attrs have other names than name=, span=
         except RuleError as error:
             self.refuse(self.shape_mistake(error.reason, args))
 
@@ -225,14 +226,15 @@ class Context:
                 others.append((place, f"this has shape {show(self.visible(arg))}"))
         return ShapeMismatch(span=self.span, reason=reason, others=tuple(dict(others).items()))
 
-    def scalar_constant(self, value: Value) -> float | None:
-        """The number that every element of a value is, where that is plain to see."""
+    def constant(self, value: Value) -> ConstValue | None:
+        """The constant that a value is, or repeats, where that is plain to see."""
         node = self.builder.nodes[value.name]
         match node:
-            case Op(primitive="broadcast_to" | "cast" | "expand_dims" | "reshape", args=(inner,)):
-                return self.scalar_constant(self.builder.value(inner))
+            case Const():
+                return node.value
+            case Op(primitive="broadcast_to" | "cast", args=(inner,)):
+                return self.constant(self.builder.value(inner))
             case Op(primitive="neg", args=(inner,)):
-                number = self.scalar_constant(self.builder.value(inner))
-                return None if number is None else -number
-        number = getattr(node, "value", None)
-        return float(number) if isinstance(number, bool | int | float) else None
+                number = self.constant(self.builder.value(inner))
+                return -number if isinstance(number, int | float) else None
+        return None

@@ -162,7 +162,8 @@ def initial(ctx: Context, rule: Initializer, shape: Sequence[Size], site: str) -
             limit = ctx.op("sqrt", ctx.op("div", 3.0 * scale, count))
             return ctx.op("mul", ctx.op("sub", ctx.op("mul", noise, 2.0), 1.0), limit)
         # A normal cut at two deviations has this standard deviation.
-        deviation = ctx.op("div", ctx.op("sqrt", ctx.op("div", scale, count)), 0.87962566103423978)
+        deviation = ctx.op("sqrt", ctx.op("div", scale, count))
+        deviation = ctx.op("div", deviation, 0.87962566103423978)
         return ctx.op("mul", _truncated(ctx, noise), deviation)
     if rule.rule == "random_uniform":
         low, high = settings.get("minval", -0.05), settings.get("maxval", 0.05)
@@ -185,7 +186,9 @@ def _truncated(ctx: Context, uniform: Value) -> Value:
 
 # --- rows of the vocabulary ----------------------------------------------------------------------
 
-ACTIVATIONS = "relu elu selu gelu silu swish softsign softplus sigmoid tanh softmax log_softmax linear".split()
+ACTIVATIONS = (
+    "relu elu selu gelu silu swish softsign softplus sigmoid tanh softmax log_softmax linear"
+).split()
 
 
 def activation(ctx: Context, value: Any) -> Any:
@@ -250,7 +253,6 @@ def make_fixed_activation(ctx: Context, path: str, **settings: Any) -> Activatio
 
 def no_layer(ctx: Context, **_: Any) -> None:
     """`keras.Input(...)` inside a Sequential: sizes are inferred."""
-    return None
 
 
 def make_initializer(ctx: Context, rule: str, **settings: Any) -> Initializer:
@@ -276,8 +278,8 @@ def rows() -> dict[str, Row]:
         "RandomNormal": "mean=0.0, stddev=0.05, seed:_=None",
         "TruncatedNormal": "mean=0.0, stddev=0.05, seed:_=None",
         "RandomUniform": "minval=-0.05, maxval=0.05, seed:_=None",
-        **{n: "seed:_=None" for n in ("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal",
-                                      "LecunUniform", "LecunNormal")},
+        **dict.fromkeys(("GlorotUniform", "GlorotNormal", "HeUniform", "HeNormal"), "seed:_=None"),
+        **dict.fromkeys(("LecunUniform", "LecunNormal"), "seed:_=None"),
     }  # fmt: skip
     nn = "tensorflow.nn."
     return {
@@ -298,10 +300,7 @@ def rows() -> dict[str, Row]:
             f"keras.initializers.{name}": Row(text, make_initializer, (rule_name(name),))
             for name, text in initializers.items()
         },
-        **{
-            f"keras.initializers.{rule}": Row("*_", _refuse_rule)
-            for rule in RULES
-        },
+        **dict.fromkeys((f"keras.initializers.{r}" for r in RULES), Row("*_", _refuse_rule)),
     }  # fmt: skip
 
 

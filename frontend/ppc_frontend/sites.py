@@ -17,7 +17,8 @@ from ppc.diagnostics.model_language import (
     RowOutsidePlate,
     SampleShapeIgnored,
 )
-from ppc.distributions import DISTRIBUTIONS, Distribution, draw_type
+from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type
+from ppc.distributions.supports import outside, words
 from ppc.ir.build import Value
 from ppc.ir.nodes import REAL, Sample, Support, operands
 from ppc.ir.primitives import RuleError
@@ -26,7 +27,7 @@ from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, shape, tensor
 from ppc_frontend.values import SupportValue
 from ppc_frontend.vocabulary.base import bind
-from ppc_frontend.vocabulary.builders import dtype_of
+from ppc_frontend.vocabulary.elementwise import dtype_of
 
 _COMMON = "validate_args:_=False, allow_nan_stats:_=True, *, name=None, sample_shape=(), dtype=None"
 
@@ -113,29 +114,33 @@ def claim(ctx: Context, name: Any) -> str:
 
 
 def _check(ctx: Context, distribution: Distribution, values: Mapping[str, Value]) -> None:
+    """Refuse constants that are plainly outside their parameter's constraint."""
     for name, value in values.items():
         parameter = distribution.parameter(name)
-        number = ctx.scalar_constant(value)
-        if parameter is None or number is None:
+        constant = ctx.constant(value)
+        if parameter is None or constant is None or parameter.constraint.bounds:
             continue
-        allowed = _ALLOWED.get(parameter.constraint.kind)
-        if allowed is not None and not allowed(number):
-            place = ctx.place(value)
-            others = ((place, "the value is made here"),) if place and place != ctx.span else ()
-            ctx.refuse(
-                OutsideConstraint(
-                    span=ctx.span, distribution=distribution.name, parameter=name,
-                    value=number, constraint=parameter.constraint.kind, others=others,
-                )
-            )  # fmt: skip
+        import numpy as np
+
+        array = np.asarray(constant, np.float64)
+        if SUPPORTS[parameter.constraint.kind].event_rank > array.ndim:
+            continue
+        bad = outside(parameter.constraint.kind, array)
+        if not bad.any():
+            continue
+        shown = constant if isinstance(constant, tuple) and not bad.ndim else array[bad].flat[0]
+        place = ctx.place(value)
+        others = ((place, "the value is made here"),) if place and place != ctx.span else ()
+        ctx.refuse(
+            OutsideConstraint(
+                span=ctx.span, distribution=distribution.name, parameter=name,
+                value=_shown(shown), words=words(parameter.constraint), others=others,
+            )
+        )  # fmt: skip
 
 
-_ALLOWED = {
-    "positive": lambda x: x > 0,
-    "nonnegative": lambda x: x >= 0,
-    "unit_interval": lambda x: 0 <= x <= 1,
-    "open_unit_interval": lambda x: 0 < x < 1,
-}
+def _shown(value: Any) -> str:
+    return f"{float(value):g}" if not isinstance(value, tuple) else str(list(value))
 
 
 def parameter(
@@ -165,22 +170,21 @@ def _random_ancestor(ctx: Context, value: Value) -> bool:
     return False
 
 
-SUPPORTS: Mapping[str, Support] = {
-    "real": REAL,
-    "positive": Support("positive"),
-    "softplus": Support("positive"),
-    "exp": Support("positive"),
-    "unit_interval": Support("unit_interval"),
-}
+# Names of a bijection that users know for a support.
+_SUPPORT_WORDS: Mapping[str, str] = {"softplus": "positive", "exp": "positive"}
+SUPPORT_NAMES = (
+    *(row.name for row in SUPPORTS.values() if not row.bounds and not row.discrete),
+    *_SUPPORT_WORDS,
+)
 
 
 def _support(ctx: Context, value: Any) -> Support:
     if value is None:
         return REAL
     kind = value.kind if isinstance(value, SupportValue) else value
-    if isinstance(kind, str) and kind in SUPPORTS:
-        return SUPPORTS[kind]
-    near = nearest(kind, SUPPORTS) if isinstance(kind, str) else ""
+    if isinstance(kind, str) and kind in SUPPORT_NAMES:
+        return Support(_SUPPORT_WORDS.get(kind, kind))
+    near = nearest(kind, SUPPORT_NAMES) if isinstance(kind, str) else ""
     ctx.refuse(UnknownName(span=ctx.span, kind="support", name=describe(value), near=near))
 
 

@@ -18,7 +18,7 @@ from ppc_frontend.values import (
     DTypeValue,
     Given,
     Method,
-    Poisoned,
+    PoisonedError,
     Ref,
     SupportValue,
     UserFunction,
@@ -60,7 +60,7 @@ def _tensor(ctx: Context, value: Any) -> Value:
         case list() | tuple() | range():
             return _sequence(ctx, list(value))
     if value is POISON:
-        raise Poisoned
+        raise PoisonedError
     ctx.refuse(NotATensor(span=ctx.span, what=describe(value)))
 
 
@@ -126,7 +126,7 @@ def size(ctx: Context, value: Any) -> Size:
         case Given():
             pass
     if value is POISON:
-        raise Poisoned
+        raise PoisonedError
     ctx.refuse(NotKnown(span=ctx.span, what="a size", found=describe(value)))
 
 
@@ -144,7 +144,7 @@ def integer(ctx: Context, value: Any, what: str) -> int:
     if isinstance(value, Size):
         return ctx.fixed(value)
     if value is POISON:
-        raise Poisoned
+        raise PoisonedError
     ctx.refuse(NotKnown(span=ctx.span, what=what, found=describe(value)))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ppc_frontend.source import FunctionNode, ParsedModule
 
 
-class Rejected(Exception):
+class RejectedError(Exception):
     """An expression that is refused; the statement that holds it is given up."""
 
     def __init__(self, mistake: Mistake) -> None:
@@ -29,7 +29,7 @@ class Rejected(Exception):
         self.mistake = mistake
 
 
-class Poisoned(Exception):
+class PoisonedError(Exception):
     """An expression that uses the result of a refused one: nothing more to report."""
 
 
@@ -123,3 +123,23 @@ class Ignored:
 
 
 PositionOf = Callable[[cst.CSTNode], Span]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveObject:
+    """A live object of the user's own class or module, whose attributes may be read."""
+
+    obj: Any
+    name: str
+
+    @property
+    def described(self) -> str:
+        """Its kind in a user's words."""
+        return f"the object {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class NameOf:
+    """A function of the user, by its name in the file: an argument read from a call."""
+
+    name: str

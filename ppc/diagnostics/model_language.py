@@ -177,12 +177,11 @@ class OutsideConstraint(Mistake):
     code: ClassVar[str] = "constraint"
     distribution: str
     parameter: str
-    value: float
-    constraint: str
+    value: str
+    words: str  # what is allowed, in the plural: "positive numbers"
 
     def message(self) -> str:
-        words = self.constraint.replace("_", " ")
-        return f"the {self.parameter} of {self.distribution} must be {words}, and is {self.value:g}"
+        return f"the {self.parameter} of {self.distribution} takes {self.words}, not {self.value}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,3 +278,14 @@ class UnsupportedObject(Mistake):
 
     def message(self) -> str:
         return f"`{self.name}` is a {self.kind}, which cannot be used in a model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAModel(Mistake):
+    """Something that cannot be a model: no named function."""
+
+    code: ClassVar[str] = "not-a-model"
+    kind: str
+
+    def message(self) -> str:
+        return f"a model is a function defined by `def`, not a {self.kind}"

@@ -13,8 +13,8 @@ from ppc.ir.build import Value
 from ppc.ir.sizes import Size
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, is_tensor, tensor
-from ppc_frontend.values import POISON, Poisoned
-from ppc_frontend.vocabulary import builders
+from ppc_frontend.values import POISON, PoisonedError
+from ppc_frontend.vocabulary import builders, elementwise, products
 
 BINARY: dict[type[cst.CSTNode], tuple[str, str]] = {  # symbol, primitive
     cst.Add: ("+", "add"),
@@ -66,7 +66,7 @@ def binary(ctx: Context, kind: type[cst.CSTNode], left: Any, right: Any) -> Any:
 
 def _operate(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -> Any:
     if left is POISON or right is POISON:
-        raise Poisoned
+        raise PoisonedError
     if is_tensor(left) or is_tensor(right):
         return _on_tensors(ctx, symbol, primitive, left, right)
     if isinstance(left, Size) or isinstance(right, Size):
@@ -75,19 +75,19 @@ def _operate(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -
         return _PYTHON[symbol](left, right)
     except (TypeError, ValueError, ArithmeticError, KeyError) as error:
         if symbol == "@":
-            return builders.matmul(ctx, x=left, y=right)
+            return products.matmul(ctx, x=left, y=right)
         words = f"{describe(left)} {symbol} {describe(right)}"
         ctx.refuse(BadOperation(span=ctx.span, reason=f"{words}: {error}"))
 
 
 def _on_tensors(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -> Any:
     if symbol == "@":
-        return builders.matmul(ctx, x=left, y=right)
+        return products.matmul(ctx, x=left, y=right)
     if symbol == "**" and isinstance(right, int | float) and right == 2:
         return ctx.op("square", tensor(ctx, left))
     if symbol in {"==", "!="} and (left is None or right is None):
         return symbol == "!="
-    return ctx.op(primitive, builders.operand(ctx, left), builders.operand(ctx, right))
+    return ctx.op(primitive, elementwise.operand(ctx, left), elementwise.operand(ctx, right))
 
 
 def _on_sizes(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -> Any:
@@ -131,7 +131,7 @@ def _on_sizes(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) 
 
 def number(ctx: Context, value: Any) -> Value | bool | int | float:
     """A number or the graph value of a size."""
-    return builders.operand(ctx, value)
+    return elementwise.operand(ctx, value)
 
 
 def simplified(value: Size) -> Size | int:
@@ -150,7 +150,7 @@ def _compare_sizes(ctx: Context, symbol: str, a: Size, b: Size) -> bool:
 def compare(ctx: Context, kind: cst.BaseCompOp, left: Any, right: Any) -> Any:
     """One comparison."""
     if left is POISON or right is POISON:
-        raise Poisoned
+        raise PoisonedError
     match kind:
         case cst.Is() | cst.IsNot():
             same = left is right or (left == right if isinstance(left, bool) else False)
@@ -167,7 +167,7 @@ def compare(ctx: Context, kind: cst.BaseCompOp, left: Any, right: Any) -> Any:
 def unary(ctx: Context, kind: cst.BaseUnaryOp, value: Any) -> Any:
     """`-x`, `+x`, `not x`, `~x`."""
     if value is POISON:
-        raise Poisoned
+        raise PoisonedError
     match kind:
         case cst.Minus():
             if is_tensor(value):
@@ -198,7 +198,7 @@ def _python_unary(ctx: Context, function: Callable[[Any], Any], value: Any, symb
 def truth(ctx: Context, value: Any, what: str = "`if`") -> bool:
     """Whether a known value is true. Refuses graph values; a size must be fixed."""
     if value is POISON:
-        raise Poisoned
+        raise PoisonedError
     if is_tensor(value):
         ctx.refuse(BranchOnTensor(span=ctx.span, what=what))
     if isinstance(value, Size):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from typing import Any
 
-from ppc.diagnostics.language import UnknownName, nearest
+from ppc.diagnostics.language import UnknownName, Unsupported, nearest
 from ppc.distributions import DISTRIBUTIONS
 from ppc.ir.build import Value
 from ppc.ir.sizes import Size
@@ -12,9 +14,18 @@ from ppc_frontend import vocabulary
 from ppc_frontend.context import Context
 from ppc_frontend.layers import rows as layer_rows
 from ppc_frontend.scope import canonical
-from ppc_frontend.sites import SUPPORTS
+from ppc_frontend.sites import SUPPORT_NAMES
 from ppc_frontend.tensors import describe, tensor
-from ppc_frontend.values import POISON, Given, Method, Poisoned, Ref, SupportValue
+from ppc_frontend.values import (
+    POISON,
+    DTypeValue,
+    Given,
+    LiveObject,
+    Method,
+    PoisonedError,
+    Ref,
+    SupportValue,
+)
 from ppc_frontend.vocabulary import builders
 
 # What `ppc` itself offers inside a model.
@@ -39,11 +50,13 @@ _KNOWN_METHODS: dict[type, tuple[str, ...]] = {
 def attribute(ctx: Context, owner: Any, name: str) -> Any:
     """`owner.name`."""
     if owner is POISON:
-        raise Poisoned
+        raise PoisonedError
     if isinstance(owner, Ref):
         return library(ctx, owner, name)
     if isinstance(owner, Value | Given):
         return _of_tensor(ctx, owner, name)
+    if isinstance(owner, LiveObject) and ctx.live is not None:
+        return _of_object(ctx, owner, name)
     for kind, names in _KNOWN_METHODS.items():
         if isinstance(owner, kind):
             if name in names:
@@ -56,6 +69,20 @@ def attribute(ctx: Context, owner: Any, name: str) -> Any:
     ctx.refuse(UnknownName(span=ctx.span, kind=words, name=name, near=""))
 
 
+def _of_object(ctx: Context, owner: LiveObject, name: str) -> Any:
+    """An attribute of a live object; properties are not run."""
+    assert ctx.live is not None
+    try:
+        found = inspect.getattr_static(owner.obj, name)
+    except AttributeError:
+        near = nearest(name, dir(owner.obj))
+        kind = f"attribute of {owner.name}"
+        ctx.refuse(UnknownName(span=ctx.span, kind=kind, name=name, near=near))
+    if isinstance(found, property | functools.cached_property):
+        ctx.refuse(Unsupported(span=ctx.span, what=f"the property `{name}`"))
+    return ctx.live(name, getattr(owner.obj, name))
+
+
 def library(ctx: Context, owner: Ref, name: str) -> Any:
     """A module, function or constant of a known library."""
     path = canonical(f"{owner.path}.{name}")
@@ -65,7 +92,7 @@ def library(ctx: Context, owner: Ref, name: str) -> Any:
     if is_known(path):
         return _own(path)
     if owner.root == "ppc":
-        known = [*DISTRIBUTIONS, *OWN, *SUPPORTS]
+        known = [*DISTRIBUTIONS, *OWN, *SUPPORT_NAMES]
         near = nearest(name, known)
         kind = "distribution" if name[:1].isupper() else "name of ppc"
         ctx.refuse(UnknownName(span=ctx.span, kind=kind, name=name, near=near))
@@ -89,7 +116,7 @@ def is_known(path: str) -> bool:
     """Whether a full name is a function or module that the frontend knows."""
     root, _, rest = path.partition(".")
     if root == "ppc":
-        return rest in OWN or rest in DISTRIBUTIONS or rest in SUPPORTS or rest in _PPC_MODULES
+        return rest in OWN or rest in DISTRIBUTIONS or rest in SUPPORT_NAMES or rest in _PPC_MODULES
     if path in _LAYERS or any(name.startswith(path + ".") for name in _LAYERS):
         return True
     if path in {"functools", "functools.partial"}:
@@ -102,7 +129,7 @@ _PPC_MODULES = ("layers", "inference", "supports", "contextmanager", "layers.Seq
 
 def _own(path: str) -> Any:
     root, _, rest = path.partition(".")
-    if root == "ppc" and rest in SUPPORTS:
+    if root == "ppc" and rest in SUPPORT_NAMES:
         return SupportValue(rest)
     return Ref(path)
 
@@ -127,8 +154,6 @@ def _of_tensor(ctx: Context, owner: Value | Given, name: str) -> Any:
         case "mT":
             return builders.matrix_transpose(ctx, x=value)
         case "dtype":
-            from ppc_frontend.values import DTypeValue
-
             return DTypeValue(value.type.dtype)
     if name in METHODS:
         return Method(value, name, ctx.span)

@@ -23,7 +23,7 @@ from ppc_frontend.evaluate.attributes import METHODS, is_known, layer_row, unkno
 from ppc_frontend.evaluate.python import call_builtin
 from ppc_frontend.scope import Frame
 from ppc_frontend.tensors import describe
-from ppc_frontend.values import POISON, Bound, Builtin, Method, Poisoned, Ref, UserFunction
+from ppc_frontend.values import POISON, Bound, Builtin, Method, PoisonedError, Ref, UserFunction
 from ppc_frontend.vocabulary import base
 
 DEEPEST = 60  # nested inlined calls
@@ -47,7 +47,7 @@ def call(ctx: Context, function: Any, args: Sequence[Any], kwargs: Mapping[str, 
             bound = base.bind(ctx, "a layer", "inputs, training:_=None", args, kwargs)
             return layers.apply(ctx, function, bound["inputs"], call)
     if function is POISON:
-        raise Poisoned
+        raise PoisonedError
     ctx.refuse(NotCallable(span=ctx.span, what=describe(function)))
 
 

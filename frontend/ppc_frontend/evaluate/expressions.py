@@ -23,8 +23,8 @@ from ppc_frontend.evaluate.iteration import iterate
 from ppc_frontend.evaluate.python import BUILTINS
 from ppc_frontend.scope import Frame, target_names
 from ppc_frontend.tensors import has_tensor, is_tensor
-from ppc_frontend.values import POISON, Builtin, Poisoned, Ref, UserFunction
-from ppc_frontend.vocabulary import builders
+from ppc_frontend.values import POISON, Builtin, PoisonedError, Ref, UserFunction
+from ppc_frontend.vocabulary import elementwise
 
 
 def evaluate(ctx: Context, frame: Frame, node: cst.CSTNode) -> Any:
@@ -35,7 +35,7 @@ def evaluate(ctx: Context, frame: Frame, node: cst.CSTNode) -> Any:
             ctx.refuse(Unsupported(span=ctx.span, what=_words(node)))
         value = handler(ctx, frame, node)
         if value is POISON:
-            raise Poisoned
+            raise PoisonedError
         return value
 
 
@@ -157,7 +157,7 @@ def _comparison(ctx: Context, frame: Frame, node: cst.Comparison) -> Any:
 
 def _both(ctx: Context, primitive: str, left: Any, right: Any) -> Any:
     if is_tensor(left) or is_tensor(right):
-        return ctx.op(primitive, builders.operand(ctx, left), builders.operand(ctx, right))
+        return ctx.op(primitive, elementwise.operand(ctx, left), elementwise.operand(ctx, right))
     return right
 
 
@@ -176,7 +176,7 @@ def _conditional(ctx: Context, frame: Frame, node: cst.IfExp) -> Any:
     test = evaluate(ctx, frame, node.test)
     if is_tensor(test):
         chosen, other = evaluate(ctx, frame, node.body), evaluate(ctx, frame, node.orelse)
-        return builders.where(ctx, condition=test, x=chosen, y=other)
+        return elementwise.where(ctx, condition=test, x=chosen, y=other)
     branch = node.body if arithmetic.truth(ctx, test) else node.orelse
     return evaluate(ctx, frame, branch)
 
@@ -199,6 +199,7 @@ def subscript_items(ctx: Context, frame: Frame, node: cst.Subscript) -> list[Any
             parts = (item.lower, item.upper, item.step)
             items.append(Slice(*(evaluate(ctx, frame, p) if p else None for p in parts)))
             continue
+        assert isinstance(item, cst.Index)
         value = evaluate(ctx, frame, item.value)
         items.extend(value if isinstance(value, tuple) else [value])
     return items

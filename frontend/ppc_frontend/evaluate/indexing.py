@@ -12,7 +12,7 @@ from ppc.ir.primitives import show
 from ppc.ir.sizes import Size
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, integer, is_tensor, tensor
-from ppc_frontend.values import POISON, Given, Poisoned
+from ppc_frontend.values import POISON, Given, PoisonedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Slice:
 def subscript(ctx: Context, value: Any, items: list[Any]) -> Any:
     """`value[items]`."""
     if value is POISON or any(item is POISON for item in items):
-        raise Poisoned
+        raise PoisonedError
     if isinstance(value, Value | Given):
         return index(ctx, tensor(ctx, value), items)
     if any(is_tensor(item) for item in items) and isinstance(value, list | tuple):

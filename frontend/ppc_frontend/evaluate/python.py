@@ -14,7 +14,7 @@ from ppc_frontend.evaluate.attributes import length
 from ppc_frontend.evaluate.iteration import iterate
 from ppc_frontend.tensors import describe, is_tensor, tensor
 from ppc_frontend.values import Builtin, Given
-from ppc_frontend.vocabulary import builders
+from ppc_frontend.vocabulary import builders, elementwise
 
 BUILTINS = frozenset(
     "abs all any bool dict enumerate float int isinstance len list max min pow print range "
@@ -70,7 +70,7 @@ def _on_tensor(ctx: Context, name: str, args: Sequence[Any]) -> Any:
         case "round", [x]:
             return ctx.op("round", tensor(ctx, x))
         case "pow", [x, y]:
-            return builders.binary(ctx, "pow", x=x, y=y)
+            return elementwise.binary(ctx, "pow", x=x, y=y)
         case (("max" | "min"), [x]):
             return builders.reduction(ctx, name, x=x, axis=0)
         case (("max" | "min"), [*items]):
@@ -111,7 +111,7 @@ def _folded(ctx: Context, name: str, items: Sequence[Any]) -> Any:
     }[name]  # fmt: skip
     result = items[0]
     for item in items[1:]:
-        result = ctx.op(primitive, builders.operand(ctx, result), builders.operand(ctx, item))
+        result = ctx.op(primitive, elementwise.operand(ctx, result), elementwise.operand(ctx, item))
     return result
 
 

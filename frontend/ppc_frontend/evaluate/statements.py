@@ -6,7 +6,7 @@ from typing import Any
 
 import libcst as cst
 
-from ppc.diagnostics.language import BranchOnTensor, UndefinedName, Unsupported
+from ppc.diagnostics.language import BadOperation, BranchOnTensor, UndefinedName, Unsupported
 from ppc.diagnostics.model_language import NestedPlate
 from ppc.ir.build import Value
 from ppc.ir.nodes import Const, Data, Hyper, Param, Sample
@@ -25,31 +25,31 @@ from ppc_frontend.evaluate.iteration import iterate
 from ppc_frontend.scope import Frame, binds, imports, target_names
 from ppc_frontend.source import statements
 from ppc_frontend.tensors import describe, is_tensor, size
-from ppc_frontend.values import POISON, Poisoned, Ref, Rejected
+from ppc_frontend.values import POISON, PoisonedError, Ref, RejectedError
 from ppc_frontend.vocabulary import base
 
 
-class _Return(Exception):
+class _Return(Exception):  # noqa: N818  # control flow, no error
     def __init__(self, value: Any) -> None:
         super().__init__()
         self.value = value
 
 
-class _Break(Exception):
+class _Break(Exception):  # noqa: N818  # control flow, no error
     pass
 
 
-class _Continue(Exception):
+class _Continue(Exception):  # noqa: N818  # control flow, no error
     pass
 
 
 def run_body(ctx: Context, frame: Frame, node: cst.FunctionDef) -> Any:
-    """Run the body of a function; its returned value. Raises Poisoned where that was refused."""
+    """The value that a function returns. Raises PoisonedError where it was refused."""
     try:
         run_block(ctx, frame, node.body)
     except _Return as returned:
         if returned.value is POISON:
-            raise Poisoned from None
+            raise PoisonedError from None
         return returned.value
     return None
 
@@ -69,8 +69,8 @@ def run(ctx: Context, frame: Frame, node: cst.CSTNode) -> None:
                 what = _NAMES.get(type(node), f"`{type(node).__name__.lower()}`")
                 ctx.refuse(Unsupported(span=ctx.span, what=what))
             handler(ctx, frame, node)
-    except (Rejected, Poisoned) as error:
-        if isinstance(error, Rejected):
+    except (RejectedError, PoisonedError) as error:
+        if isinstance(error, RejectedError):
             ctx.mistakes.append(error.mistake)
         _poison(frame, node)
         if isinstance(node, cst.Return):
@@ -165,11 +165,10 @@ def _assign_element(ctx: Context, frame: Frame, target: cst.Subscript, value: An
         keys = key if isinstance(key, tuple) else (key,)
         if all(isinstance(k, int | str) for k in keys):
             name_values(ctx, "_".join([target.value.value, *map(str, keys)]), value)
+    elements: Any = owner
     try:
-        owner[key] = value
+        elements[key] = value
     except (IndexError, TypeError) as error:
-        from ppc.diagnostics.language import BadOperation
-
         ctx.refuse(BadOperation(span=ctx.span, reason=str(error)))
 
 

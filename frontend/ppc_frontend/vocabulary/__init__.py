@@ -8,12 +8,12 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from ppc_frontend.values import DTypeValue
 from ppc_frontend.vocabulary.base import Row
-from ppc_frontend.vocabulary.builders import DTYPE_NAMES
+from ppc_frontend.vocabulary.elementwise import DTYPE_NAMES
 
 LIBRARIES: Mapping[str, str] = {  # library to the module with its table
     "numpy": "ppc_frontend.vocabulary.numpy",
@@ -29,7 +29,7 @@ _NUMBERS: Mapping[str, Any] = {
 _NUMBERED = {"numpy.", "jax.numpy.", "math.", "tensorflow."}
 
 
-@lru_cache(maxsize=None)
+@cache
 def table(library: str) -> Mapping[str, Row]:
     """The functions of a library by full name."""
     module = importlib.import_module(LIBRARIES[library])

@@ -1,8 +1,9 @@
 """What a row of a vocabulary is, and how a call is bound to it.
 
 A signature is the library's own, as text: `"a, axis=None, keepdims=False"`. A parameter may be
-written `theirs:ours`, where the builder's keyword differs from the library's name, `theirs:-` where only
-the default is supported, and `theirs:_` where it makes no difference. `/` and `*` stand as in Python.
+written `theirs:ours`, where the builder's keyword differs from the library's name, `theirs:-`
+where only the default is supported, and `theirs:_` where it makes no difference. `/` and `*`
+stand as in Python.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from ppc.diagnostics.language import (
@@ -47,7 +48,7 @@ class Formal:
     variadic: bool = False
 
 
-@lru_cache(maxsize=None)
+@cache
 def formals(signature: str) -> tuple[Formal, ...]:
     """The parameters of a signature."""
     found: list[Formal] = []

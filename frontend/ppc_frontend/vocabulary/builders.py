@@ -1,9 +1,9 @@
-"""Builders that the tables of several libraries share. Keywords are these builders' own."""
+"""Builders along axes, of new tensors and of shapes. Keywords are these builders' own."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ppc.diagnostics.language import NotKnown, UnsupportedArgument
@@ -12,155 +12,10 @@ from ppc.ir.build import Value
 from ppc.ir.nodes import NoiseKind
 from ppc.ir.primitives import show
 from ppc.ir.sizes import Size, product
-from ppc.ir.types import DType, Tensor
+from ppc.ir.types import Tensor
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, has_tensor, integer, shape, size, stack, tensor
-from ppc_frontend.values import DTypeValue, Ref
-
-# --- elementwise ---------------------------------------------------------------------------------
-
-
-def unary(ctx: Context, primitive: str, *, x: Any) -> Any:
-    """One primitive on one operand."""
-    return ctx.op(primitive, tensor(ctx, x))
-
-
-def binary(ctx: Context, primitive: str, *, x: Any, y: Any) -> Any:
-    """One primitive on two operands."""
-    return ctx.op(primitive, operand(ctx, x), operand(ctx, y))
-
-
-def operand(ctx: Context, value: Any) -> Value | bool | int | float:
-    """A graph value, or a number as it is."""
-    return value if isinstance(value, bool | int | float) else tensor(ctx, value)
-
-
-def composite(ctx: Context, function: Callable[..., Value], **operands: Any) -> Value:
-    """A function of aligned graph values, made of several primitives."""
-    values = ctx.align([tensor(ctx, v) for v in operands.values()])
-    return function(ctx, **dict(zip(operands, values, strict=True)))
-
-
-def elu(ctx: Context, *, x: Any, alpha: Any = 1.0) -> Value:
-    """x where positive, alpha (exp(x) - 1) elsewhere."""
-    v = tensor(ctx, x, "f32")
-    negative = ctx.op("expm1", ctx.op("minimum", v, 0.0))
-    return ctx.op("where", ctx.op("gt", v, 0.0), v, ctx.op("mul", negative, operand(ctx, alpha)))
-
-
-def selu(ctx: Context, *, x: Any) -> Value:
-    """Scaled ELU (Klambauer et al., 2017)."""
-    return ctx.op("mul", elu(ctx, x=x, alpha=1.6732632423543772), 1.0507009873554805)
-
-
-def gelu(ctx: Context, *, x: Any, approximate: Any = False) -> Value:
-    """x Phi(x), or its approximation by tanh (Hendrycks and Gimpel, 2016)."""
-    v = tensor(ctx, x, "f32")
-    if not approximate:
-        return ctx.op("mul", v, ctx.op("ndtr", v))
-    cubic = ctx.op("add", v, ctx.op("mul", ctx.op("mul", v, ctx.op("square", v)), 0.044715))
-    inner = ctx.op("mul", cubic, math.sqrt(2.0 / math.pi))
-    return ctx.op("mul", ctx.op("mul", v, 0.5), ctx.op("add", ctx.op("tanh", inner), 1.0))
-
-
-def silu(ctx: Context, *, x: Any, beta: Any = 1.0) -> Value:
-    """x sigmoid(beta x)."""
-    v = tensor(ctx, x, "f32")
-    inner = v if beta == 1.0 else ctx.op("mul", v, operand(ctx, beta))
-    return ctx.op("mul", v, ctx.op("sigmoid", inner))
-
-
-def leaky_relu(ctx: Context, *, x: Any, alpha: Any = 0.2) -> Value:
-    """x where positive, alpha x elsewhere."""
-    v = tensor(ctx, x, "f32")
-    return ctx.op("where", ctx.op("ge", v, 0.0), v, ctx.op("mul", v, operand(ctx, alpha)))
-
-
-def relu6(ctx: Context, *, x: Any) -> Value:
-    """x between 0 and 6."""
-    return ctx.op("minimum", ctx.op("relu", tensor(ctx, x)), 6.0)
-
-
-def softsign(ctx: Context, *, x: Any) -> Value:
-    """x / (1 + |x|)."""
-    v = tensor(ctx, x, "f32")
-    return ctx.op("div", v, ctx.op("add", ctx.op("abs", v), 1.0))
-
-
-def hard_tanh(ctx: Context, *, x: Any) -> Value:
-    """x between -1 and 1."""
-    return clip(ctx, x=x, low=-1.0, high=1.0)
-
-
-def logit(ctx: Context, *, x: Any) -> Value:
-    """log(x / (1 - x))."""
-    v = tensor(ctx, x, "f32")
-    return ctx.op("sub", ctx.op("log", v), ctx.op("log1p", ctx.op("neg", v)))
-
-
-def reciprocal(ctx: Context, *, x: Any) -> Value:
-    """1 / x."""
-    return ctx.op("div", 1.0, tensor(ctx, x, "f32"))
-
-
-def squared_difference(ctx: Context, *, x: Any, y: Any) -> Value:
-    """(x - y) squared."""
-    return ctx.op("square", binary(ctx, "sub", x=x, y=y))
-
-
-def xlogy(ctx: Context, *, x: Any, y: Any) -> Value:
-    """x log(y), 0 at x = 0."""
-    return ctx.op("xlogy", operand(ctx, x), operand(ctx, y))
-
-
-def base_log(ctx: Context, base: float, *, x: Any) -> Value:
-    """Logarithm to another base."""
-    return ctx.op("div", ctx.op("log", tensor(ctx, x)), math.log(base))
-
-
-def clip(ctx: Context, *, x: Any, low: Any = None, high: Any = None) -> Value:
-    """x between bounds; None is no bound."""
-    value = tensor(ctx, x)
-    if low is not None:
-        value = ctx.op("maximum", value, operand(ctx, low))
-    if high is not None:
-        value = ctx.op("minimum", value, operand(ctx, high))
-    return value
-
-
-def where(ctx: Context, *, condition: Any, x: Any = None, y: Any = None) -> Value:
-    """x where the condition holds, y elsewhere."""
-    if x is None or y is None:
-        ctx.refuse(UnsupportedArgument(span=ctx.span, function="where", name="x", value="None"))
-    return ctx.op("where", tensor(ctx, condition, "bool"), operand(ctx, x), operand(ctx, y))
-
-
-def cast(ctx: Context, *, x: Any, dtype: Any) -> Value:
-    """Another dtype: the graph has one float, one integer and one boolean."""
-    return tensor(ctx, x, dtype_of(ctx, dtype))
-
-
-def dtype_of(ctx: Context, dtype: Any) -> DType | None:
-    """The graph's dtype for a library's, its name, or a Python type; None for None."""
-    match dtype:
-        case None:
-            return None
-        case DTypeValue():
-            return dtype.dtype
-        case str() if dtype in DTYPE_NAMES:
-            return DTYPE_NAMES[dtype]
-    name = getattr(dtype, "name", None)
-    if name in {"float", "int", "bool"}:
-        return {"float": "f32", "int": "i32", "bool": "bool"}[name]  # type: ignore[return-value]
-    ctx.refuse(NotKnown(span=ctx.span, what="a dtype", found=describe(dtype)))
-
-
-DTYPE_NAMES: dict[str, DType] = {
-    **dict.fromkeys(("float16", "bfloat16", "float32", "float64", "float_", "double"), "f32"),
-    **dict.fromkeys(("int8", "int16", "int32", "int64", "uint8", "uint32", "int_"), "i32"),
-    **dict.fromkeys(("bool", "bool_"), "bool"),
-}  # type: ignore[arg-type]  # fromkeys widens the literals
-
+from ppc_frontend.vocabulary.elementwise import dtype_of, operand
 
 # --- along axes ----------------------------------------------------------------------------------
 
@@ -231,7 +86,7 @@ def variance(
     value = tensor(ctx, x, "f32")
     axes = reduced(ctx, value, axis)
     count = product(value.type.shape[a] for a in axes) - integer(ctx, ddof, "ddof")
-    centre = mean(ctx, x=value, axis=[a for a in axes], keepdims=True)
+    centre = mean(ctx, x=value, axis=list(axes), keepdims=True)
     total = ctx.op("sum", ctx.op("square", ctx.op("sub", value, centre)), axes=axes)
     result = keep(ctx, value, ctx.op("div", total, ctx.builder.dim(count)), axes, keepdims)
     return ctx.op("sqrt", result) if root else result
@@ -535,154 +390,11 @@ def diag(ctx: Context, *, x: Any) -> Value:
     return ctx.builder.op("mul", column, identity)
 
 
-# --- products ------------------------------------------------------------------------------------
-
-
-def matmul(
-    ctx: Context, *, x: Any, y: Any, transpose_x: Any = False, transpose_y: Any = False
-) -> Value:
-    """NumPy's matrix product of what code sees."""
-    a, b = tensor(ctx, x), tensor(ctx, y)
-    a = matrix_transpose(ctx, x=a) if transpose_x else a
-    b = matrix_transpose(ctx, x=b) if transpose_y else b
-    row_a, row_b = ctx.lead(a), ctx.lead(b)
-    if (row_b and b.type.rank < 2) or (row_a and row_b and a.type.rank < 2):
-        ctx.across(b, "a matrix product")
-    if row_a and not a.type.rank:
-        ctx.across(a, "a matrix product")
-    if row_a and a.type.rank == 1 and b.type.rank > 2:
-        ctx.across(a, "a matrix product")
-    dtype: DType = "f32" if "f32" in (a.type.dtype, b.type.dtype) else "i32"
-    return ctx.op("matmul", ctx.builder.cast(a, dtype), ctx.builder.cast(b, dtype))
-
-
-def dot(ctx: Context, *, x: Any, y: Any) -> Any:
-    """NumPy's dot: a matrix product, or an elementwise one with a scalar."""
-    a, b = tensor(ctx, x), tensor(ctx, y)
-    if not ctx.visible(a) or not ctx.visible(b):
-        return ctx.op("mul", a, b)
-    if b.type.rank > 2:
-        reason = "dot with more than two dimensions on the right is not supported; use matmul"
-        ctx.refuse(ctx.shape_mistake(reason, (a, b)))
-    return matmul(ctx, x=a, y=b)
-
-
-def tensordot(ctx: Context, *, x: Any, y: Any, axes: Any = 2) -> Value:
-    """A sum of products over given axes of each operand."""
-    a, b = tensor(ctx, x), tensor(ctx, y)
-    if isinstance(axes, int | Size):
-        n = integer(ctx, axes, "a number of axes")
-        left, right = list(range(-n, 0)), [i - b.type.rank for i in range(n)]
-    else:
-        pair = [item if isinstance(item, list | tuple) else [item] for item in axes]
-        left = [ctx.axis(a, integer(ctx, i, "an axis"), what="a product") for i in pair[0]]
-        right = [ctx.axis(b, integer(ctx, i, "an axis"), what="a product") for i in pair[1]]
-    if ctx.lead(b):
-        ctx.across(b, "a tensor product")
-    keep_a = [i for i in range(-a.type.rank, 0) if i not in left]
-    keep_b = [i for i in range(-b.type.rank, 0) if i not in right]
-    shape_a = tuple(a.type.shape[i] for i in keep_a)
-    shape_b = tuple(b.type.shape[i] for i in keep_b)
-    inner_a = product(a.type.shape[i] for i in left)
-    inner_b = product(b.type.shape[i] for i in right)
-    flat_a = _permuted(ctx, a, keep_a + left, (product(shape_a), inner_a))
-    flat_b = _permuted(ctx, b, right + keep_b, (inner_b, product(shape_b)))
-    return ctx.op("reshape", ctx.op("matmul", flat_a, flat_b), shape=shape_a + shape_b)
-
-
-def _permuted(ctx: Context, x: Value, perm: list[int], shape_: tuple[Size, ...]) -> Value:
-    if perm != list(range(-x.type.rank, 0)):
-        x = ctx.op("transpose", x, perm=tuple(perm))
-    return x if x.type.shape == shape_ else ctx.op("reshape", x, shape=shape_)
-
-
-def outer(ctx: Context, *, x: Any, y: Any) -> Value:
-    """The outer product of two vectors."""
-    a, b = tensor(ctx, x), tensor(ctx, y)
-    for value in (a, b):
-        if ctx.lead(value):
-            ctx.across(value, "an outer product")
-        if value.type.rank != 1:
-            reason = f"an outer product takes vectors, not shape {show(value.type.shape)}"
-            ctx.refuse(ctx.shape_mistake(reason, (a, b)))
-    return ctx.op("mul", ctx.op("expand_dims", a, axis=-1), b)
-
-
-def no_change(ctx: Context, *, x: Any) -> Any:
-    """The operand itself."""
-    return tensor(ctx, x) if has_tensor(x) else x
-
-
-def is_ref(value: Any, path: str) -> bool:
-    """Whether a value is that name of a library."""
-    return isinstance(value, Ref) and value.path == path
-
-
 def flatten(ctx: Context, *, x: Any) -> Value:
     """One dimension; in a plate, one for each row is left alone only with -1."""
     return reshape(ctx, x=x, shape_=[-1])
 
 
-def matvec(ctx: Context, *, x: Any, y: Any, transpose_x: Any = False) -> Value:
-    """A matrix times vectors along the last axis."""
-    a, v = tensor(ctx, x), tensor(ctx, y)
-    a = matrix_transpose(ctx, x=a) if transpose_x else a
-    product_ = ctx.op("matmul", a, ctx.op("expand_dims", v, axis=-1))
-    return ctx.op("squeeze", product_, axis=-1)
-
-
-def einsum(ctx: Context, *, subscripts: Any, operands: Sequence[Any]) -> Value:
-    """A sum of products of one operand or two, by elementwise products and sums.
-
-    In a plate each row operand has the plate's letter first, and so has the result.
-    """
-    values = [tensor(ctx, item) for item in operands]
-    terms, letters_out = _subscripts(ctx, subscripts, values)
-    rows = {t[0] for t, v in zip(terms, values, strict=True) if ctx.lead(v)}
-    if rows:
-        letter = rows.pop()
-        if rows or letters_out[:1] != letter:
-            ctx.across(next(v for v in values if ctx.lead(v)), "einsum")
-        if any(letter in t for t, v in zip(terms, values, strict=True) if not ctx.lead(v)):
-            ctx.across(next(v for v in values if ctx.lead(v)), "einsum")
-        terms = [t[1:] if ctx.lead(v) else t for t, v in zip(terms, values, strict=True)]
-        letters_out = letters_out[1:]
-    order = letters_out + "".join(sorted({c for t in terms for c in t if c not in letters_out}))
-    spread = [_spread(ctx, v, t, order) for v, t in zip(values, terms, strict=True)]
-    result = spread[0]
-    for other in spread[1:]:
-        result = ctx.builder.op("mul", result, other)
-    gone = len(order) - len(letters_out)
-    return ctx.op("sum", result, axes=tuple(range(-gone, 0))) if gone else result
-
-
-def _subscripts(ctx: Context, subscripts: Any, values: list[Value]) -> tuple[list[str], str]:
-    text = subscripts.replace(" ", "") if isinstance(subscripts, str) else ""
-    left, arrow, out = text.partition("->")
-    terms = left.split(",")
-    good = (
-        bool(arrow)
-        and len(terms) == len(values)
-        and text.replace(",", "").replace("->", "").isalpha()
-    )
-    good = good and all(
-        len(set(t)) == len(t) == len(ctx.visible(v)) for t, v in zip(terms, values, strict=False)
-    )
-    if not good or not set(out) <= set(left) or len(set(out)) != len(out):
-        ctx.refuse(
-            UnsupportedArgument(
-                span=ctx.span, function="einsum", name="subscripts", value=describe(subscripts)
-            )
-        )
-    return terms, out
-
-
-def _spread(ctx: Context, value: Value, term: str, order: str) -> Value:
-    """The value with its letters in the order of `order`, size 1 where it lacks one."""
-    present = [c for c in order if c in term]
-    perm = tuple(term.index(c) - len(term) for c in present)
-    if perm != tuple(range(-len(term), 0)):
-        value = ctx.op("transpose", value, perm=perm)
-    sizes = dict(zip(present, value.type.shape, strict=True))
-    shape_ = tuple(sizes.get(c, Size.of(1)) for c in order)
-    return value if shape_ == value.type.shape else ctx.op("reshape", value, shape=shape_)
+def no_change(ctx: Context, *, x: Any) -> Any:
+    """The operand itself."""
+    return tensor(ctx, x) if has_tensor(x) else x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ppc_frontend.vocabulary import builders as b
+from ppc_frontend.vocabulary import elementwise as e
 from ppc_frontend.vocabulary import numpy, scipy
 from ppc_frontend.vocabulary.base import Row
 
@@ -10,19 +11,19 @@ from ppc_frontend.vocabulary.base import Row
 def rows() -> dict[str, Row]:
     """By name below `jax.`."""
     nn = {
-        "relu": Row("x", b.unary, ("relu",)),
-        "relu6": Row("x", b.relu6),
-        "elu": Row("x, alpha=1.0", b.elu),
-        "selu": Row("x", b.selu),
-        "gelu": Row("x, approximate=True", b.gelu),
-        "silu": Row("x", b.silu),
-        "swish": Row("x", b.silu),
-        "leaky_relu": Row("x, negative_slope:alpha=0.01", b.leaky_relu),
-        "hard_tanh": Row("x", b.hard_tanh),
-        "soft_sign": Row("x", b.softsign),
-        "softplus": Row("x", b.unary, ("softplus",)),
-        "sigmoid": Row("x", b.unary, ("sigmoid",)),
-        "log_sigmoid": Row("x", b.unary, ("log_sigmoid",)),
+        "relu": Row("x", e.unary, ("relu",)),
+        "relu6": Row("x", e.relu6),
+        "elu": Row("x, alpha=1.0", e.elu),
+        "selu": Row("x", e.selu),
+        "gelu": Row("x, approximate=True", e.gelu),
+        "silu": Row("x", e.silu),
+        "swish": Row("x", e.silu),
+        "leaky_relu": Row("x, negative_slope:alpha=0.01", e.leaky_relu),
+        "hard_tanh": Row("x", e.hard_tanh),
+        "soft_sign": Row("x", e.softsign),
+        "softplus": Row("x", e.unary, ("softplus",)),
+        "sigmoid": Row("x", e.unary, ("sigmoid",)),
+        "log_sigmoid": Row("x", e.unary, ("log_sigmoid",)),
         "softmax": Row("x, axis=-1", b.along, ("softmax",)),
         "log_softmax": Row("x, axis=-1", b.along, ("log_softmax",)),
         "logsumexp": Row("a:x, axis=None, b:-=None, keepdims=False", b.reduction, ("logsumexp",)),
@@ -30,10 +31,10 @@ def rows() -> dict[str, Row]:
     }
     return {
         **{f"numpy.{name}": row for name, row in numpy.rows().items() if "random." not in name},
-        "numpy.astype": Row("x, dtype", b.cast),
+        "numpy.astype": Row("x, dtype", e.cast),
         **{f"nn.{name}": row for name, row in nn.items()},
         **{f"scipy.{name}": row for name, row in scipy.rows().items()},
-        "lax.stop_gradient": Row("x", b.unary, ("stop_gradient",)),
-        "lax.rsqrt": Row("x", b.unary, ("rsqrt",)),
-        "lax.square": Row("x", b.unary, ("square",)),
+        "lax.stop_gradient": Row("x", e.unary, ("stop_gradient",)),
+        "lax.rsqrt": Row("x", e.unary, ("rsqrt",)),
+        "lax.square": Row("x", e.unary, ("square",)),
     }

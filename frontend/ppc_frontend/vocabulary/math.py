@@ -9,6 +9,7 @@ from ppc.diagnostics.language import BadOperation
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import tensor
 from ppc_frontend.vocabulary import builders as b
+from ppc_frontend.vocabulary import elementwise as e
 from ppc_frontend.vocabulary.base import Row
 
 
@@ -37,8 +38,8 @@ def rows() -> dict[str, Row]:
     return {
         **{k: Row("x, /", known_or_unary, (k, v)) for k, v in names.items()},
         "log": Row("x, base:-=None, /", known_or_unary, ("log", "log")),
-        "log2": Row("x, /", b.base_log, (2.0,)),
-        "log10": Row("x, /", b.base_log, (10.0,)),
-        "pow": Row("x, y, /", b.binary, ("pow",)),
+        "log2": Row("x, /", e.base_log, (2.0,)),
+        "log10": Row("x, /", e.base_log, (10.0,)),
+        "pow": Row("x, y, /", e.binary, ("pow",)),
         "prod": Row("iterable:x, /", b.reduction, ("prod",)),
     }

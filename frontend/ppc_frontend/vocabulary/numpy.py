@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ppc_frontend.vocabulary import builders as b
+from ppc_frontend.vocabulary import elementwise as e
+from ppc_frontend.vocabulary import products as p
 from ppc_frontend.vocabulary.base import Row
 
 REDUCE = "a:x, axis=None, dtype=None, out:-=None, keepdims=False"
@@ -13,13 +15,13 @@ EXTREME = "a:x, axis=None, out:-=None, keepdims=False"
 
 def _unary(names: Mapping[str, str]) -> dict[str, Row]:
     return {
-        name: Row("x, /, out:-=None", b.unary, (primitive,)) for name, primitive in names.items()
+        name: Row("x, /, out:-=None", e.unary, (primitive,)) for name, primitive in names.items()
     }
 
 
 def _binary(names: Mapping[str, str]) -> dict[str, Row]:
     signature = "x1:x, x2:y, /, out:-=None"
-    return {name: Row(signature, b.binary, (primitive,)) for name, primitive in names.items()}
+    return {name: Row(signature, e.binary, (primitive,)) for name, primitive in names.items()}
 
 
 def rows() -> dict[str, Row]:
@@ -37,11 +39,11 @@ def rows() -> dict[str, Row]:
                 "atanh": "arctanh",
             }
         ),
-        "round": Row("a:x, decimals:-=0, out:-=None", b.unary, ("round",)),
-        "rint": Row("x, /", b.unary, ("round",)),
-        "log2": Row("x, /", b.base_log, (2.0,)),
-        "log10": Row("x, /", b.base_log, (10.0,)),
-        "reciprocal": Row("x, /", b.reciprocal),
+        "round": Row("a:x, decimals:-=0, out:-=None", e.unary, ("round",)),
+        "rint": Row("x, /", e.unary, ("round",)),
+        "log2": Row("x, /", e.base_log, (2.0,)),
+        "log10": Row("x, /", e.base_log, (10.0,)),
+        "reciprocal": Row("x, /", e.reciprocal),
         **_binary(
             {
                 "add": "add", "subtract": "sub", "multiply": "mul", "divide": "div",
@@ -54,8 +56,8 @@ def rows() -> dict[str, Row]:
                 "logical_xor": "logical_xor",
             }
         ),
-        "where": Row("condition, x=None, y=None, /", b.where),
-        "clip": Row("a:x, a_min:low=None, a_max:high=None, out:-=None", b.clip),
+        "where": Row("condition, x=None, y=None, /", e.where),
+        "clip": Row("a:x, a_min:low=None, a_max:high=None, out:-=None", e.clip),
         "sum": Row(REDUCE, b.reduction, ("sum",)),
         "prod": Row(REDUCE, b.reduction, ("prod",)),
         "max": Row(EXTREME, b.reduction, ("max",)),
@@ -97,11 +99,11 @@ def rows() -> dict[str, Row]:
         "stack": Row("arrays:parts, axis=0", b.stacked),
         "broadcast_to": Row("array:x, shape:shape_", b.broadcast),
         "take": Row("a:x, indices, axis=None", b.take),
-        "matmul": Row("x1:x, x2:y, /", b.matmul),
-        "dot": Row("a:x, b:y", b.dot),
-        "tensordot": Row("a:x, b:y, axes=2", b.tensordot),
-        "outer": Row("a:x, b:y", b.outer),
-        "einsum": Row("subscripts, *operands", b.einsum),
+        "matmul": Row("x1:x, x2:y, /", p.matmul),
+        "dot": Row("a:x, b:y", p.dot),
+        "tensordot": Row("a:x, b:y, axes=2", p.tensordot),
+        "outer": Row("a:x, b:y", p.outer),
+        "einsum": Row("subscripts, *operands", p.einsum),
         "shape": Row("a:x", b.shape_tuple),
         "size": Row("a:x", b.total_size),
         "linalg.norm": Row("x, ord:-=None, axis=None, keepdims=False", b.norm),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ppc_frontend.vocabulary import builders as b
+from ppc_frontend.vocabulary import elementwise as e
 from ppc_frontend.vocabulary.base import Row
 
 
@@ -15,9 +16,9 @@ def rows() -> dict[str, Row]:
     }  # fmt: skip
     binary = {"betaln": "lbeta", "xlogy": "xlogy", "xlog1py": "xlog1py"}
     return {
-        **{f"special.{k}": Row("x, /, out:-=None", b.unary, (v,)) for k, v in unary.items()},
-        **{f"special.{k}": Row("x, y, /, out:-=None", b.binary, (v,)) for k, v in binary.items()},
-        "special.logit": Row("x, /, out:-=None", b.logit),
+        **{f"special.{k}": Row("x, /, out:-=None", e.unary, (v,)) for k, v in unary.items()},
+        **{f"special.{k}": Row("x, y, /, out:-=None", e.binary, (v,)) for k, v in binary.items()},
+        "special.logit": Row("x, /, out:-=None", e.logit),
         "special.softmax": Row("x, axis=-1", b.along, ("softmax",)),
         "special.log_softmax": Row("x, axis=-1", b.along, ("log_softmax",)),
         "special.logsumexp": Row(

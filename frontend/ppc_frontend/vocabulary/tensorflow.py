@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ppc_frontend.vocabulary import builders as b
+from ppc_frontend.vocabulary import elementwise as e
+from ppc_frontend.vocabulary import products as p
 from ppc_frontend.vocabulary.base import Row
 
 REDUCE = "input_tensor:x, axis=None, keepdims=False, name:_=None"
@@ -14,7 +16,8 @@ def _math() -> dict[str, Row]:
             name: name
             for name in (
                 "exp expm1 log log1p sqrt rsqrt sin cos tan sinh cosh tanh floor ceil round abs "
-                "sign square sigmoid log_sigmoid softplus erf erfc lgamma digamma logical_not erfinv"
+                "sign square sigmoid log_sigmoid softplus erf erfc lgamma digamma logical_not "
+                "erfinv"
             ).split()
         },
         "acos": "arccos", "asin": "arcsin", "atan": "arctan", "acosh": "arccosh",
@@ -30,10 +33,10 @@ def _math() -> dict[str, Row]:
         "logical_xor": "logical_xor", "xlogy": "xlogy", "xlog1py": "xlog1py",
     }  # fmt: skip
     return {
-        **{k: Row("x, name:_=None", b.unary, (v,)) for k, v in unary.items()},
-        **{k: Row("x, y, name:_=None", b.binary, (v,)) for k, v in binary.items()},
-        "squared_difference": Row("x, y, name:_=None", b.squared_difference),
-        "reciprocal": Row("x, name:_=None", b.reciprocal),
+        **{k: Row("x, name:_=None", e.unary, (v,)) for k, v in unary.items()},
+        **{k: Row("x, y, name:_=None", e.binary, (v,)) for k, v in binary.items()},
+        "squared_difference": Row("x, y, name:_=None", e.squared_difference),
+        "reciprocal": Row("x, name:_=None", e.reciprocal),
         "reduce_sum": Row(REDUCE, b.reduction, ("sum",)),
         "reduce_prod": Row(REDUCE, b.reduction, ("prod",)),
         "reduce_max": Row(REDUCE, b.reduction, ("max",)),
@@ -54,18 +57,18 @@ def _math() -> dict[str, Row]:
 
 def _nn() -> dict[str, Row]:
     return {
-        "relu": Row("features:x, name:_=None", b.unary, ("relu",)),
-        "relu6": Row("features:x, name:_=None", b.relu6),
-        "elu": Row("features:x, name:_=None", b.elu),
-        "selu": Row("features:x, name:_=None", b.selu),
-        "gelu": Row("features:x, approximate=False, name:_=None", b.gelu),
-        "silu": Row("features:x, beta=1.0", b.silu),
-        "swish": Row("features:x, beta=1.0", b.silu),
-        "leaky_relu": Row("features:x, alpha=0.2, name:_=None", b.leaky_relu),
-        "softsign": Row("features:x, name:_=None", b.softsign),
-        "softplus": Row("features:x, name:_=None", b.unary, ("softplus",)),
-        "sigmoid": Row("x, name:_=None", b.unary, ("sigmoid",)),
-        "tanh": Row("x, name:_=None", b.unary, ("tanh",)),
+        "relu": Row("features:x, name:_=None", e.unary, ("relu",)),
+        "relu6": Row("features:x, name:_=None", e.relu6),
+        "elu": Row("features:x, name:_=None", e.elu),
+        "selu": Row("features:x, name:_=None", e.selu),
+        "gelu": Row("features:x, approximate=False, name:_=None", e.gelu),
+        "silu": Row("features:x, beta=1.0", e.silu),
+        "swish": Row("features:x, beta=1.0", e.silu),
+        "leaky_relu": Row("features:x, alpha=0.2, name:_=None", e.leaky_relu),
+        "softsign": Row("features:x, name:_=None", e.softsign),
+        "softplus": Row("features:x, name:_=None", e.unary, ("softplus",)),
+        "sigmoid": Row("x, name:_=None", e.unary, ("sigmoid",)),
+        "tanh": Row("x, name:_=None", e.unary, ("tanh",)),
         "softmax": Row("logits:x, axis=-1, name:_=None", b.along, ("softmax",)),
         "log_softmax": Row("logits:x, axis=-1, name:_=None", b.along, ("log_softmax",)),
     }
@@ -95,10 +98,10 @@ def rows() -> dict[str, Row]:
         "constant": Row("value:x, dtype=None, shape:shape_=None, name:_=None", b.array),
         "convert_to_tensor": Row("value:x, dtype=None, dtype_hint:_=None, name:_=None", b.array),
         "identity": Row("input:x, name:_=None", b.no_change),
-        "cast": Row("x, dtype, name:_=None", b.cast),
-        "stop_gradient": Row("input:x, name:_=None", b.unary, ("stop_gradient",)),
-        "where": Row("condition, x=None, y=None, name:_=None", b.where),
-        "clip_by_value": Row("t:x, clip_value_min:low, clip_value_max:high, name:_=None", b.clip),
+        "cast": Row("x, dtype, name:_=None", e.cast),
+        "stop_gradient": Row("input:x, name:_=None", e.unary, ("stop_gradient",)),
+        "where": Row("condition, x=None, y=None, name:_=None", e.where),
+        "clip_by_value": Row("t:x, clip_value_min:low, clip_value_max:high, name:_=None", e.clip),
         "reshape": Row("tensor:x, shape:shape_, name:_=None", b.reshape),
         "expand_dims": Row("input:x, axis, name:_=None", b.expand_dims),
         "squeeze": Row("input:x, axis=None, name:_=None", b.squeeze),
@@ -113,18 +116,18 @@ def rows() -> dict[str, Row]:
         ),
         "matmul": Row(
             "a:x, b:y, transpose_a:transpose_x=False, transpose_b:transpose_y=False, name:_=None",
-            b.matmul,
+            p.matmul,
         ),
         "linalg.matmul": Row(
-            "a:x, b:y, transpose_a:transpose_x=False, transpose_b:transpose_y=False", b.matmul
+            "a:x, b:y, transpose_a:transpose_x=False, transpose_b:transpose_y=False", p.matmul
         ),
-        "linalg.matvec": Row("a:x, b:y, transpose_a:transpose_x=False", b.matvec),
+        "linalg.matvec": Row("a:x, b:y, transpose_a:transpose_x=False", p.matvec),
         "linalg.matrix_transpose": Row("a:x, name:_=None", b.matrix_transpose),
         "linalg.diag": Row("diagonal:x", b.diag),
         "linalg.norm": Row("tensor:x, ord:-='euclidean', axis=None, keepdims=False", b.norm),
         "norm": Row("tensor:x, ord:-='euclidean', axis=None, keepdims=False", b.norm),
-        "tensordot": Row("a:x, b:y, axes, name:_=None", b.tensordot),
-        "einsum": Row("equation:subscripts, *operands", b.einsum),
+        "tensordot": Row("a:x, b:y, axes, name:_=None", p.tensordot),
+        "einsum": Row("equation:subscripts, *operands", p.einsum),
         "shape": Row("input:x, out_type:_=None, name:_=None", b.shape_tuple),
         "size": Row("input:x, out_type:_=None, name:_=None", b.total_size),
         **{
