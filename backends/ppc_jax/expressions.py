@@ -1,7 +1,9 @@
 """How JAX computes each primitive. A new primitive is a row here.
 
-Derivatives are JAX's own. Where a primitive has a kink or a pole it is what JAX says it is: 0 for
-`relu`, `abs` and `sign` at 0, shared among ties of `max` and `maximum`, infinite for `sqrt` at 0.
+Derivatives are JAX's own but for the helpers. At a kink or a pole they are what JAX makes them: 0
+for `relu`, 1 for `abs`, infinite for `sqrt` at 0, shared among ties of `max` and `maximum`, NaN for
+`pow` at (0, 0). Those of `tanh`, `sigmoid` and `expm1` are right to rounding of their largest
+value, not of their tails.
 Nothing fixes a width: floats are float32 or, under `jax_enable_x64`, float64.
 """
 
@@ -48,9 +50,10 @@ _FUNCTIONS = {
     "ndtri": "jsp.special.ndtri",
     "lgamma": "jsp.special.gammaln",
     "digamma": "jsp.special.digamma",
-    "xlogy": "jsp.special.xlogy",
-    "xlog1py": "jsp.special.xlog1py",
+    "xlogy": "_xlogy",
+    "xlog1py": "_xlog1py",
     "stop_gradient": "lax.stop_gradient",
+    "logaddexp": "_logaddexp",
     "log1mexp": "_log1mexp",
     "log1pmx": "_log1pmx",
     "lgamma_correction": "_lgamma_correction",

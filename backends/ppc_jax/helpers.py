@@ -53,7 +53,9 @@ def _lgamma_correction(x):
     small = x < 10
     shifted = jnp.where(small, x + 10, x)
     total = jnp.zeros_like(shifted)
-    for c in (-691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360):
+    for c in (43867 / 244188, -3617 / 122400, 1 / 156, -691 / 360360, 1 / 1188):
+        total = (total + c) / shifted / shifted
+    for c in (-1 / 1680, 1 / 1260, -1 / 360):
         total = (total + c) / shifted / shifted
     total = (total + 1 / 12) / shifted
     below = jnp.where(small, x, 1.0)[..., None] + jnp.arange(10)
@@ -71,7 +73,9 @@ def _lgamma_correction_slope(x):
     small = x < 10
     shifted = jnp.where(small, x + 10, x)
     total = jnp.zeros_like(shifted)
-    for c in (-1 / 12, 691 / 32760, -1 / 132, 1 / 240, -1 / 252, 1 / 120):
+    for c in (-43867 / 14364, 3617 / 8160, -1 / 12, 691 / 32760, -1 / 132):
+        total = (total + c) / shifted / shifted
+    for c in (1 / 240, -1 / 252, 1 / 120):
         total = (total + c) / shifted / shifted
     total = (total - 1 / 12) / shifted / shifted
     below = jnp.where(small, x, 1.0)[..., None] + jnp.arange(10)
@@ -108,8 +112,8 @@ def _lbeta(a, b):
     p, q = jnp.minimum(a, b), jnp.maximum(a, b)
     shared = jnp.log1p(p / q)
     rest = _lgamma_correction(p) + _lgamma_correction(q) - _lgamma_correction(p + q)
-    leading = (p - 0.5) * (jnp.log(p) - jnp.log(q) - shared) - q * shared
-    return leading + 0.5 * (math.log(2 * math.pi) - jnp.log(q)) + rest
+    leading = p * (jnp.log(p) - jnp.log(q) - shared) - q * shared
+    return leading + 0.5 * (math.log(2 * math.pi) - jnp.log(p) + shared) + rest
 
 
 @_lbeta.defjvp
@@ -119,14 +123,46 @@ def _lbeta_jvp(primals, tangents):
 
 
 def _digamma_gap(x, y):
-    """digamma(x) - digamma(x + y) for positive x and y."""
+    """digamma(x) - digamma(x + y) for positive x and y; by the midpoint for small y."""
     leading = -_log1p_ratio(y, x) - 0.5 * (y / (x + y)) / x
-    return leading + _lgamma_correction_slope(x) - _lgamma_correction_slope(x + y)
+    apart = _lgamma_correction_slope(x) - _lgamma_correction_slope(x + y)
+    middle = (x + 0.5 * y,)
+    curved = jax.jvp(_lgamma_correction_slope, middle, (jnp.ones_like(x + y),))[1]
+    near = y < x * jnp.finfo(x.dtype).eps ** (1 / 3)
+    return leading + jnp.where(near, -y * curved, apart)
 
 
 def _log1p_ratio(y, x):
     """log(1 + y / x), where y / x may overflow."""
     return jnp.where(y < x, jnp.log1p(y / x), jnp.log1p(x / y) + jnp.log(y) - jnp.log(x))
+'''
+
+_LOGADDEXP = '''
+@jax.custom_jvp
+def _logaddexp(x, y):
+    """log(exp(x) + exp(y)); the derivatives are shares that do not round with x and y."""
+    return jnp.logaddexp(x, y)
+
+
+@_logaddexp.defjvp
+def _logaddexp_jvp(primals, tangents):
+    (x, y), (dx, dy) = primals, tangents
+    gap = jnp.where(x == y, 0.0, x - y)
+    return _logaddexp(x, y), jax.nn.sigmoid(gap) * dx + jax.nn.sigmoid(-gap) * dy
+'''
+
+_XLOGY = '''
+def _xlogy(x, y):
+    """x log y, and 0 at x = 0 for every y; the derivatives at (0, 0) are 0."""
+    defined = (y > 0) & (y < jnp.inf)
+    return x * jnp.log(jnp.where((x == 0) & ~defined, 1.0, y))
+'''
+
+_XLOG1PY = '''
+def _xlog1py(x, y):
+    """x log(1 + y), and 0 at x = 0 for every y; the derivatives at (0, -1) are 0."""
+    defined = (y > -1) & (y < jnp.inf)
+    return x * jnp.log1p(jnp.where((x == 0) & ~defined, 0.0, y))
 '''
 
 _LOG_NDTR = '''
@@ -181,6 +217,9 @@ HELPERS: dict[str, list[Stmt]] = {
     "_log1pmx": statements(_LOG1PMX),
     "_lgamma_correction": statements(_LGAMMA_CORRECTION),
     "_lbeta": statements(_LBETA),
+    "_logaddexp": statements(_LOGADDEXP),
+    "_xlogy": statements(_XLOGY),
+    "_xlog1py": statements(_XLOG1PY),
     "_log_ndtr": statements(_LOG_NDTR),
     "_log_gamma_draw": statements(_LOG_GAMMA_DRAW),
 }

@@ -372,7 +372,7 @@ class Reader:
         if isinstance(value, str):
             return tree.Constant(self.filler.text(value))
         if isinstance(value, (bytes, complex)):
-            raise ValueError(f"the tree has no literal {value!r}")
+            raise ValueError(f"the tree has no literal {value!r}")  # noqa: TRY004  # as elsewhere
         source = ast.get_source_segment(self.text, node) or ""
         if isinstance(value, int) and source[:2].lower() == "0x":
             return tree.Hex(value)

@@ -223,9 +223,7 @@ def shared_rows(module: str) -> dict[str, Row]:
         "neg": lambda op: UnaryOp("-", numeric(op)[0]),
         "square": lambda op: BinOp("**", numeric(op)[0], Constant(2)),
         "cast": _cast(m),
-        "flip": lambda op: select(
-            op.args[0], op.types[0].rank + op.axis, Slice(step=number(-1))
-        ),
+        "flip": lambda op: _part(op, Slice(step=number(-1))),
         "matmul": lambda op: BinOp("@", *op.args),
         "reshape": lambda op: Call(Attribute(_array(op, m), "reshape"), op.shape().items or (
             Tuple(),
