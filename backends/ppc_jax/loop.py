@@ -233,9 +233,10 @@ def explain(
             state, _ = run_block(state, data, key, step, end, plan=plan)
             step = end
         block, i = divmod(step, length)
-        first = block * length
+        if __drawn__:
+            first = block * length
         if __batched__:
-            rows = batch_rows(key, first + jnp.arange(length), plan)
+            rows = batch_rows(key, block * length + jnp.arange(length), plan)
         noise = draw_noise(key, block, length, data, plan)
         params = state.params
         __inputs__
@@ -249,6 +250,11 @@ def explain(
 # At module level: a second fit finds the same objects, and so the compiled loop.
 _adam = functools.cache(optax.adam)
 _site_grads = jax.jacrev(loss_terms)
+
+
+def _at(noise: Noise, i: Array | int) -> Noise:
+    """The noise of one step of a block."""
+    return jax.tree.map(lambda array: array[i], noise)
 
 
 def _finite(tree: object) -> bool:
@@ -320,10 +326,8 @@ def load_fit(path: str, data: Data, plan: Plan) -> Fit:
         if array is None:
             raise ValueError(f"{path} has no array {_name(where)}")
         if (array.shape, array.dtype) != (leaf.shape, leaf.dtype):
-            raise ValueError(
-                f"{_name(where)} is {array.dtype}{list(array.shape)} in {path}, "
-                f"but must be {leaf.dtype}{list(leaf.shape)}"
-            )
+            wanted = f"{leaf.dtype}{list(leaf.shape)}"
+            raise ValueError(f"{_name(where)} in {path} is not {wanted}")
         found.append(jnp.asarray(array))
     return Fit(*jax.tree.unflatten(tree, found), arrays["losses"])
 

@@ -60,7 +60,7 @@ _MODULE_NAMES = (
     "draw_rest fit start_fit block_steps run_block take batch_rows explain load_data read_npz "
     "save_fit load_fit main run_command stalled parameters log_density sample_prior posterior "
     "predict BLOCK_STEPS BLOCK_ELEMENTS REPLAY_BLOCKS Array lax NamedTuple Callable ravel_pytree "
-    "key params noise batch weight data sizes draws rows plan"
+    "key params noise batch weight data sizes plan"
 ).split()
 
 
@@ -117,6 +117,11 @@ class _Emitter:
         """Small parameters are one vector in the loop; each leaf would cost its own kernels."""
         return all(len(p.shape) <= 1 and p.rows is None for p in self.program.parameters)
 
+    @property
+    def drawn(self) -> bool:
+        """Whether some noise depends on the parameters."""
+        return any(n.drawn for n in self.program.noise)
+
     def module(self) -> Module:
         functions = [self.init_params(), self.prepare(), *self.loss(), *self.noise()]
         body: list[Stmt] = [
@@ -128,10 +133,8 @@ class _Emitter:
             *self.functions(),
             *_section("The fit"),
             *self.loop(),
-            *_section("Files and the command"),
-            *self.files(),
         ]
-        body = _with_helpers(body)
+        body = [*_with_helpers(body), *_section("Files and the command"), *self.files()]
         return Module((*_imports(body), *body), docstring=self.header())
 
     def header(self) -> str:
@@ -446,16 +449,20 @@ class _Emitter:
             body += statements(loop.ROWS, gathered=self.gathered(),
                                rows_key=Hex(site_key("rows of the data")))  # fmt: skip
         body += statements(
-            loop.EXPLAIN, batched=self.batched, inputs=self.step_inputs("params"), args=args
+            loop.EXPLAIN,
+            batched=self.batched,
+            drawn=self.drawn,
+            inputs=self.step_inputs("params"),
+            args=args,
         )
         return body
 
     def step_inputs(self, params: str) -> list[Stmt]:
         """The statements of a step that make the arguments of the loss."""
-        body = statements("step_noise = jax.tree.map(lambda a: a[i], noise)")
+        body = statements("step_noise = _at(noise, i)")
         if self.batched:
             body += statements("batch, weight = take(data, rows[i], plan)")
-        if any(n.drawn for n in self.program.noise):
+        if self.drawn:
             rest = [Name(name) for name, _ in self.rest]
             body += statements(
                 "step_noise = draw_rest(__params__, step_noise, *__rest__, "
@@ -613,7 +620,8 @@ class Scope:
             missing = [n for n in sorted(mentioned) if n not in self.sizer.known
                        and n not in self.graph.sizes]  # fmt: skip
             for name in missing:
-                own = self.names.fresh(name)
+                own = identifier(name)  # an argument of the function, so it keeps its name
+                self.names.reserve(own)
                 self.open.append(own)
                 self.sizer.local[name] = own
                 self.sizer.found[name] = Name(own)
@@ -677,7 +685,7 @@ def _dims(dtype: str, shape: Iterable[object]) -> str:
 
 
 def _section(title: str) -> list[Stmt]:
-    return [Blank(), Comment(f"{title} ".ljust(WIDTH - 4, "-")), Blank()]
+    return [Blank(), Blank(), Comment(f"{title} ".ljust(WIDTH - 4, "-")), Blank(), Blank()]
 
 
 def _wrapped(text: str) -> list[str]:
