@@ -20,7 +20,7 @@ def derivative(log_draw, concentration):
 
 
 # On both sides of every switch of method, and far into both tails: standard deviations of log g.
-CONCENTRATIONS = [1e-3, 0.03, 0.7, 1.0, 3.0, 15.99, 16.01, 100.0, 300.0, 2e4]
+CONCENTRATIONS = [1e-3, 0.03, 0.7, 1.0, 3.0, 15.99, 16.01, 190.0, 300.0, 2e4]
 DEVIATIONS = np.array([-8.0, -3.0, -0.5, 0.0, 0.05, 1.0, 3.0])
 
 
