@@ -69,6 +69,33 @@ def emit(program: Program) -> str:
     return print_module(_Emitter(program).module())
 
 
+def emit_function(graph: Graph) -> str:
+    """The text of a module with `query(key, inputs, *, sizes...)` for a positional graph.
+
+    `INPUTS` lists the arrays that it takes by name, `SIZES` the numbers.
+    """
+    names = Names([*_MODULE_NAMES, "query", "inputs", "INPUTS", "SIZES"])
+    used = dce.reached(graph, [name for _, name in graph.outputs], samples=False)
+    given = [d for d in graph.data if d.name in used]
+    where: dict[str, Expr] = {d.name: Subscript(Name("inputs"), Constant(d.name)) for d in given}
+    roots = [Root(where[d.name], d.type.shape) for d in given]
+    scope = Scope(graph, names, where, roots, {}, open_sizes=True)
+    scope.draw_noise()
+    outputs = scope.emit()
+    result = Dict(tuple((Constant(name), value) for name, value in outputs.items()))
+    body = scope.finished(Return(result))
+    arrays = Subscript(Name("dict"), Tuple((Name("str"), Name("Array"))))
+    params = [Param("key", Name("Array")), Param("inputs", arrays)]
+    params += [Param(n, Name("int"), kind="keyword") for n in scope.open]
+    text: list[Stmt] = [
+        Assign(Name("INPUTS"), Tuple(tuple(Constant(d.name) for d in given))),
+        Assign(Name("SIZES"), Tuple(tuple(Constant(n) for n in scope.open))),
+        _function("query", params, body, arrays, f"`{graph.name}` of a model."),
+    ]
+    text = _with_helpers(text)
+    return print_module(Module((*_imports(text), *text)))
+
+
 @dataclass(frozen=True, slots=True)
 class Root:
     """An expression whose dimensions are known by name: where a function learns its sizes."""
