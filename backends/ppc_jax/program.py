@@ -589,6 +589,7 @@ class Sizer:
     names: Names
     roots: Sequence[Root]
     given: Mapping[str, Expr]
+    fixed: Mapping[str, int] = field(default_factory=dict)  # sizes that are numbers
     found: dict[str, Expr] = field(default_factory=dict)  # where a size is read
     local: dict[str, str] = field(default_factory=dict)  # its variable
 
@@ -607,7 +608,8 @@ class Sizer:
 
     def variables(self) -> dict[str, Expr]:
         """The expression of each size."""
-        return {name: Name(own) for name, own in self.local.items()}
+        numbers: dict[str, Expr] = {name: Constant(value) for name, value in self.fixed.items()}
+        return numbers | {name: Name(own) for name, own in self.local.items()}
 
     def expr(self, size: Size) -> Expr:
         return size_expr(size, self.variables())
@@ -641,7 +643,7 @@ class Scope:
     sizer: Sizer = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sizer = Sizer(self.names, self.roots, self.given)
+        self.sizer = Sizer(self.names, self.roots, self.given, self.graph.sizes)
         if self.open_sizes:
             mentioned = {n for node in self.graph.nodes for s in node.type.shape for n in s.names}
             missing = [n for n in sorted(mentioned) if n not in self.sizer.known
