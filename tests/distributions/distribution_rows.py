@@ -272,7 +272,7 @@ def _chances(logits: Any, probs: Any) -> list[Any]:
 
 def categorical(x: Any, logits: Any = None, probs: Any = None) -> Any:
     chances = _chances(logits, probs)
-    if not 0 <= x < len(chances) or chances[x] == 0:
+    if not 0 <= x < len(chances) or chances[x] <= 0:
         return mpf("-inf")
     return mp.log(chances[x])
 

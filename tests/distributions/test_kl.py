@@ -12,7 +12,7 @@ from density_reference import reference
 from distribution_rows import ROWS, categorical, grid, log_beta, single
 from graph_cases import flat, operands
 from mpmath import mp, mpf
-from ppc_numpy import value_and_gradient
+from ppc_numpy import evaluate, value_and_gradient
 
 from ppc.distributions import kl_divergence
 from ppc.distributions.kl import KL
@@ -89,8 +89,9 @@ def discrete(q: Params, p: Params) -> Any:
 
 def bernoulli(q: Params, p: Params) -> Any:
     def pair(r: Params) -> Params:
-        one = r["probs"] if "probs" in r else 1 / (1 + mp.exp(-r["logits"]))
-        return {"probs": (1 - one, one)}
+        if "probs" in r:
+            return {"probs": (1 - r["probs"], r["probs"])}
+        return {"probs": tuple(1 / (1 + mp.exp(sign * r["logits"])) for sign in (1, -1))}
 
     return discrete(pair(q), pair(p))
 
@@ -133,8 +134,10 @@ INVERSE = [{("scale" if k == "rate" else k): v for k, v in p.items()} for p in G
 RATES = grid(rate=(0.7, 1e-20, 1e8, 1.0001e8))
 BETAS = [
     {"concentration1": 2.5, "concentration0": 1.5},
-    *grid(concentration1=(1e-6, 0.5, 1e4, 1e8), concentration0=(1e-6, 3.0, 1.0001e8)),
+    *grid(concentration1=(0.5, 1e4), concentration0=(0.3, 3.0, 1.01e4)),
+    *grid(concentration1=(1e8, 1.0001e8), concentration0=(1e8, 0.99e8)),
 ]
+SMALL_BETAS = grid(concentration1=(1e-6, 0.5), concentration0=(1e-6, 3.0))
 LOG_NORMALS = [
     {"loc": 0.3, "scale": 0.4},
     {"loc": -3.0, "scale": 2.0},
@@ -179,6 +182,7 @@ PAIRS = (
     Pair("Exponential", "Gamma", product(RATES, GAMMAS), gamma),
     Pair("Gamma", "Exponential", product(GAMMAS, RATES), gamma),
     Pair("Beta", "Beta", product(BETAS, BETAS), beta),
+    Pair("Beta", "Beta", product(BETAS[:1] + SMALL_BETAS, SMALL_BETAS[::-1]), beta),
     Pair(
         "Bernoulli",
         "Bernoulli",
@@ -188,7 +192,7 @@ PAIRS = (
     Pair(
         "Bernoulli",
         "Bernoulli",
-        product(grid(probs=(0.4, 0.0, 1.0, 1e-20)), grid(probs=(0.3, 0.999, 1e-12))),
+        product(grid(probs=(0.4, 1e-20)), grid(probs=(0.3, 0.999, 1e-12))),
         bernoulli,
     ),
     Pair(
@@ -204,7 +208,7 @@ PAIRS = (
         "Categorical",
         "Categorical",
         product(
-            grid(probs=((0.25, 0.25, 0.5), (0.0, 0.5, 0.5))),
+            grid(probs=((0.25, 0.25, 0.5), (1e-20, 0.5, 0.5))),
             grid(probs=((0.125, 0.25, 0.625), (1e-10, 0.5, 0.5))),
         ),
         discrete,
@@ -311,6 +315,29 @@ def _quadrature(name: str, params: Params) -> tuple[list[Any], np.ndarray]:
         for zs in ((a, b) for a in nodes for b in nodes)
     ]
     return grid_, np.outer(weights, weights).ravel() / (2 * np.pi)
+
+
+@pytest.mark.parametrize(
+    ("name", "q", "p", "expected"),
+    [
+        ("Bernoulli", 0.0, 0.25, np.log(4 / 3)),
+        ("Bernoulli", 1.0, 0.25, np.log(4)),
+        ("Bernoulli", 0.0, 0.0, 0.0),
+        ("Bernoulli", 0.5, 0.0, np.inf),
+        ("Categorical", (0.0, 0.5, 0.5), (0.5, 0.25, 0.25), np.log(2)),
+        ("Categorical", (0.0, 0.5, 0.5), (0.0, 0.5, 0.5), 0.0),
+        ("Categorical", (0.2, 0.3, 0.5), (0.0, 0.5, 0.5), np.inf),
+    ],
+)
+def test_zero_probabilities(name: str, q: Any, p: Any, expected: float) -> None:
+    builder = Builder("kl", "function")
+    given = [operands(builder, {"probs": probs}, who) for who, probs in (("q", q), ("p", p))]
+    value = kl_divergence(name, given[0], name, given[1])
+    assert value is not None
+    builder.output("kl", value)
+    inputs = {"qprobs": np.array([q]), "pprobs": np.array([p])}
+    found = evaluate(builder.build(), inputs)["kl"]
+    np.testing.assert_allclose(found, [expected], rtol=1e-14)
 
 
 def test_every_divergence_is_tried() -> None:
