@@ -176,26 +176,4 @@ def within(inner: Support, outer: Support) -> bool:
     """
     if same_up_to_boundary(inner, outer):
         return True
-    if inner.kind == outer.kind and not all(isinstance(b, float) for b in inner.bounds):
-        return True
-    mine, theirs = _limits(inner), _limits(outer)
-    return mine is not None and mine == theirs
-
-
-def _limits(support: Support) -> tuple[float, float] | None:
-    """The range of a continuous scalar support, if its bounds are numbers."""
-    infinity = float("inf")
-    match support.kind, support.bounds:
-        case "real", _:
-            return (-infinity, infinity)
-        case (("positive" | "nonnegative"), _):
-            return (0.0, infinity)
-        case "unit_interval", _:
-            return (0.0, 1.0)
-        case "interval", (float() as low, float() as high):
-            return (low, high)
-        case "greater_than", (float() as low,):
-            return (low, infinity)
-        case "less_than", (float() as high,):
-            return (-infinity, high)
-    return None
+    return inner.kind == outer.kind and not all(isinstance(b, float) for b in inner.bounds)

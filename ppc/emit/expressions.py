@@ -172,8 +172,8 @@ def _operand(item: Operand, inside: Inside) -> Doc:
 
 
 def _enclosed(left: str, content: Doc, right: str, inside: Inside) -> Doc:
-    group = Group((left, soft_block(content), right))
-    return group if inside.group is None else Expandable(group, inside.group)
+    group = Group(soft_block(content))
+    return (left, group if inside.group is None else Expandable(group, inside.group), right)
 
 
 def _if_broken_parens(content: Doc) -> Doc:
@@ -391,7 +391,7 @@ def _slice(expr: Slice) -> Doc:
     return tuple(parts)
 
 
-_KINDS = {"list": "[]", "generator": "()", "set": "{}", "dict": "{}"}
+_KINDS = {"list": ("[", "]"), "generator": ("(", ")"), "set": ("{", "}"), "dict": ("{", "}")}
 
 
 def _comprehension(expr: Comprehension, inside: Inside) -> Doc:
@@ -415,11 +415,11 @@ def _clause(clause: Clause) -> Doc:
     return ("for ", target(clause.target), " in ", iterable, *conditions)
 
 
-def target(expr: Expr) -> str:
-    """What a loop binds, on one line."""
+def target(expr: Expr) -> Doc:
+    """What a statement binds: a tuple without parentheses, unless it breaks."""
     if isinstance(expr, Tuple) and len(expr.items) > 1:
-        return ", ".join(flat(item) for item in expr.items)
-    return flat(expr)
+        return _if_broken_parens(_sequence(expr.items))
+    return document(expr, NOTHING)
 
 
 def _fstring(expr: FString) -> str:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
+from types import EllipsisType
 from unicodedata import category, combining, east_asian_width
 
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def literal(value: bool | float | str | None) -> str:
+def literal(value: bool | float | str | EllipsisType | None) -> str:
     """The text of a constant; Python reads the same value back."""
     if isinstance(value, str):
         return string(value)
     if isinstance(value, float):
         return repr(value).replace("e+", "e")
-    return repr(value)
+    return "..." if value is ... else repr(value)
 
 
 def hexadecimal(value: int) -> str:
@@ -63,7 +65,9 @@ def comment(text: str) -> str:
 
 def docstring(text: str, indent: int) -> list[str]:
     """The lines of a docstring, without the first line's indentation."""
-    body = "".join(c if c == "\n" else "\\\\" if c == "\\" else escaped(c) for c in text.strip())
+    body = "".join(
+        c if c == "\n" else "\\\\" if c == "\\" else escaped(c) for c in cleandoc(text).strip()
+    )
     body = body.replace('"""', '\\"\\"\\"')
     if body.endswith('"'):
         body = body[:-1] + '\\"'

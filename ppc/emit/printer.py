@@ -120,7 +120,11 @@ def _leads_to_definition(stmt: Stmt, rest: Sequence[Stmt]) -> bool:
 
 
 def _block(body: Sequence[Stmt], indent: int) -> list[str]:
-    return _body(body, indent + _INDENT)
+    """The block of a compound statement; a definition that it starts with stands apart."""
+    inner = indent + _INDENT
+    rest = [stmt for stmt in body if not isinstance(stmt, Blank)]
+    apart = rest and (isinstance(rest[0], _Definition) or _leads_to_definition(rest[0], rest[1:]))
+    return ([""] if apart else []) + _body(body, inner)
 
 
 def _doc(doc: Doc, indent: int) -> list[str]:
@@ -178,16 +182,16 @@ def _compound(stmt: For | While | If | With | Try, indent: int) -> list[str]:
 def _simple(stmt: Assign | AnnAssign | AugAssign | Return | ExprStmt) -> Doc:
     match stmt:
         case Assign(target=Tuple() as left, value=right):
-            return (_left(left), " = ", value(right))
+            return (target(left), " = ", value(right))
         case Assign(target=left, value=right):
-            return (_left(left), " = ", assigned(right))
+            return (target(left), " = ", assigned(right))
         case AnnAssign(target=left, annotation=annotation, value=None):
-            return (_left(left), ": ", value(annotation))
+            return (target(left), ": ", value(annotation))
         case AnnAssign(target=left, annotation=annotation, value=right):
             assert right is not None
-            return (_left(left), ": ", document(annotation, NOTHING), " = ", assigned(right))
+            return (target(left), ": ", document(annotation, NOTHING), " = ", assigned(right))
         case AugAssign(target=left, op=op, value=right):
-            return (_left(left), f" {op}= ", value(right))
+            return (target(left), f" {op}= ", value(right))
         case Return(value=None):
             return "return"
         case Return(value=right):
@@ -195,12 +199,6 @@ def _simple(stmt: Assign | AnnAssign | AugAssign | Return | ExprStmt) -> Doc:
             return ("return ", value(right))
         case ExprStmt(value=right):
             return value(right)
-
-
-def _left(expr: Expr) -> Doc:
-    if isinstance(expr, Tuple) and len(expr.items) > 1:
-        return target(expr)
-    return document(expr, NOTHING)
 
 
 def _test(expr: Expr) -> Doc:
@@ -230,9 +228,11 @@ def _import_from(stmt: ImportFrom) -> Doc:
 def _with_items(items: Sequence[tuple[Expr, Expr | None]]) -> Doc:
     if len(items) == 1:
         ((manager, name),) = items
-        return value(manager) if name is None else (document(manager, NOTHING), " as ", _left(name))
+        return (
+            value(manager) if name is None else (document(manager, NOTHING), " as ", target(name))
+        )
     docs: list[Doc] = [
-        (document(manager, BRACKETS), () if name is None else (" as ", _left(name)))
+        (document(manager, BRACKETS), () if name is None else (" as ", target(name)))
         for manager, name in items
     ]
     return Group((IfBroken("("), soft_block(comma_separated(docs)), IfBroken(")")))
@@ -274,7 +274,9 @@ def _decorators(decorators: Sequence[Expr], indent: int) -> list[str]:
 def _function(stmt: FunctionDef, indent: int) -> list[str]:
     lines = _decorators(stmt.decorators, indent)
     listed = comma_separated(parameters(stmt.params))
-    params: Doc = ("(", soft_block(Group(listed)), ")") if stmt.params else "()"
+    single = len(stmt.params) == 1 and stmt.params[0].kind != "keyword"
+    block = soft_block(listed if single else Group(listed))  # a single one gets its comma
+    params: Doc = ("(", block, ")") if stmt.params else "()"
     returns: Doc = () if stmt.returns is None else (" -> ", _annotation(stmt.returns))
     head = (f"def {stmt.name}", Group((params, returns)), ":")
     lines += _doc(head, indent)
@@ -310,8 +312,6 @@ def _suite(stmt: _Definition, indent: int) -> list[str]:
     """The body, which a docstring alone may stand for."""
     if stmt.docstring and all(isinstance(s, Blank) for s in stmt.body):
         return []
-    lines: list[str] = []
-    first = next(s for s in (*stmt.body, Pass()) if not isinstance(s, Blank))
-    if stmt.docstring and isinstance(stmt, FunctionDef) and isinstance(first, _Definition):
-        lines.append("")
-    return lines + _block(stmt.body, indent)
+    if stmt.docstring and isinstance(stmt, FunctionDef):
+        return _block(stmt.body, indent)
+    return _body(stmt.body, indent + _INDENT)

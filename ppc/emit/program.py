@@ -208,4 +208,3 @@ def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:
     }
     made["log_density"] = as_function(functions.log_density(model))
     return made
-
