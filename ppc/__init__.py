@@ -1,1 +1,51 @@
+"""ppc: probabilistic models as Python functions, compiled to standalone programs.
+
+    import ppc as inf
+
+    @inf.probmodel
+    def model(...):
+        with inf.datamodel():
+            z = inf.Normal(0., 1., name="z")
+
+Functions with `@inf.probmodel` are read, never run. Importing ppc loads no framework.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from ppc import inference as inference
+    from ppc import tf as tf
+    from ppc.api import ModelFunction as ModelFunction
+    from ppc.api import Parameter as Parameter
+    from ppc.api import ProbModel as ProbModel
+    from ppc.api import datamodel as datamodel
+    from ppc.api import observe as observe
+    from ppc.api import probmodel as probmodel
+
+_API = ("ModelFunction", "Parameter", "ProbModel", "datamodel", "observe", "probmodel")
+
+
+def __getattr__(name: str) -> Any:
+    # The API and the distributions load on first use, so that `import ppc` is quick.
+    from importlib import import_module
+
+    if name in ("inference", "tf"):
+        return import_module(f"ppc.{name}")
+    api = import_module("ppc.api")
+    if name in _API:
+        return getattr(api, name)
+    if not name.startswith("_"):
+        found = api.distribution(name)
+        if found is not None:
+            return found
+    raise AttributeError(f"module 'ppc' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    from ppc.distributions import DISTRIBUTIONS
+
+    return sorted({*globals(), *_API, "inference", "tf", *DISTRIBUTIONS})

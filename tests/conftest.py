@@ -29,3 +29,8 @@ def every_built_graph_round_trips() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Builder, "build", checked)
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow tests come last, so that most mistakes show at once."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

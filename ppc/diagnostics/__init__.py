@@ -8,3 +8,4 @@ from ppc.diagnostics.base import Mistake as Mistake
 from ppc.diagnostics.base import PpcError as PpcError
 from ppc.diagnostics.base import QueryError as QueryError
 from ppc.diagnostics.base import StateError as StateError
+from ppc.diagnostics.command import UnknownBackend as UnknownBackend

@@ -125,7 +125,7 @@ def _cut(text: str, shift: int) -> str:
     line = "".join(kept)
     if cell > shift + WIDTH:
         line = _drop_end(line) + "..."
-    if shift and line.strip():
+    if shift and text.strip():
         line = "..." + _drop_start(line)
     return line
 

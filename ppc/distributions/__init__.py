@@ -9,6 +9,35 @@ from ppc.distributions.base import NoiseSource as NoiseSource
 from ppc.distributions.base import Parameter as Parameter
 from ppc.distributions.base import draw_type as draw_type
 from ppc.distributions.base import support_of as support_of
-from ppc.distributions.location_scale import NORMAL
+from ppc.distributions.bijections import BIJECTIONS as BIJECTIONS
+from ppc.distributions.bounded import BETA, UNIFORM
+from ppc.distributions.discrete import BERNOULLI, CATEGORICAL, POISSON
+from ppc.distributions.gamma import GAMMA, INVERSE_GAMMA
+from ppc.distributions.half_line import EXPONENTIAL, HALF_CAUCHY, HALF_NORMAL
+from ppc.distributions.kl import kl_divergence as kl_divergence
+from ppc.distributions.location_scale import CAUCHY, LAPLACE, NORMAL, STUDENT_T
+from ppc.distributions.multivariate import MULTIVARIATE_NORMAL_DIAG
+from ppc.distributions.supports import SUPPORTS as SUPPORTS
+from ppc.distributions.transformed import MEAN_FIELD as MEAN_FIELD
+from ppc.distributions.transformed import TRANSFORMED_NORMALS
 
-DISTRIBUTIONS: Mapping[str, Distribution] = {row.name: row for row in (NORMAL,)}
+_ROWS = (
+    NORMAL,
+    LAPLACE,
+    CAUCHY,
+    STUDENT_T,
+    EXPONENTIAL,
+    HALF_NORMAL,
+    HALF_CAUCHY,
+    GAMMA,
+    INVERSE_GAMMA,
+    BETA,
+    UNIFORM,
+    BERNOULLI,
+    CATEGORICAL,
+    POISSON,
+    MULTIVARIATE_NORMAL_DIAG,
+    *TRANSFORMED_NORMALS,
+)
+
+DISTRIBUTIONS: Mapping[str, Distribution] = {row.name: row for row in _ROWS}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import REAL, NoiseKind, Support
+from ppc.ir.nodes import REAL, Const, NoiseKind, Support
 from ppc.ir.primitives import RuleError
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType, Tensor
@@ -104,13 +104,17 @@ class NoiseSource:
 
 
 def support_of(distribution: Distribution, params: Params) -> Support:
-    """The support with its bounds resolved: each a number or the name of a node."""
+    """The support with its bounds resolved: a number where it is known, or the name of a node."""
 
     def resolved(bound: float | str) -> float | str:
         if not isinstance(bound, str):
             return bound
         make = distribution.bounds.get(bound)
-        return (make(params) if make else params[bound]).name
+        value = make(params) if make else params[bound]
+        node = value.builder.nodes[value.name]
+        if isinstance(node, Const) and not isinstance(node.value, tuple):
+            return float(node.value)
+        return value.name
 
     support = distribution.support
     return Support(support.kind, tuple(resolved(bound) for bound in support.bounds))

@@ -42,20 +42,27 @@ class SupportKind:
 def _finite(x: Array) -> Array:
     import numpy as np
 
-    result: Array = np.isfinite(x)
-    return result
+    return np.asarray(np.isfinite(x))
 
 
 def _whole(x: Array) -> Array:
     import numpy as np
 
-    result: Array = _finite(x) & (np.floor(x) == x)
-    return result
+    return np.asarray(_finite(x) & (np.floor(x) == x))
+
+
+def _finite_vector(x: Array) -> Array:
+    return _all(_finite(x))
+
+
+def _all(mask: Array) -> Array:
+    import numpy as np
+
+    return np.asarray(mask.all(axis=-1))
 
 
 def _simplex(x: Array) -> Array:
-    inside: Array = ((x >= 0) & _finite(x)).all(-1) & (abs(x.sum(-1) - 1) <= SIMPLEX_TOLERANCE)
-    return inside
+    return _all((x >= 0) & _finite(x)) & (abs(x.sum(-1) - 1) <= SIMPLEX_TOLERANCE)
 
 
 _ROWS = (
@@ -112,7 +119,7 @@ _ROWS = (
     SupportKind(
         "real_vector",
         "vectors of finite numbers",
-        lambda x: _finite(x).all(-1),
+        _finite_vector,
         event_rank=1,
         bijection="identity",
     ),
@@ -134,15 +141,24 @@ def outside(kind: str, x: Array, *bounds: Array | float) -> Array:
 
 def bad_rows(kind: str, x: Array, *bounds: Array | float) -> Array:
     """Which rows (of the leading dimension) hold a value outside, as a mask of shape (N,)."""
-    bad = outside(kind, x, *bounds)
-    rows: Array = bad.reshape(len(x), -1).any(axis=1)
-    return rows
+    import numpy as np
+
+    return np.asarray(outside(kind, x, *bounds).reshape(len(x), -1).any(axis=1))
 
 
 def same_up_to_boundary(a: Support, b: Support) -> bool:
     """Whether two supports differ at most in boundary points, which have no density."""
-    kinds = {SUPPORTS[s.kind].interior or s.kind for s in (a, b)}
-    return len(kinds) == 1 and a.bounds == b.bounds
+    return _open(a) == _open(b)
+
+
+def _open(support: Support) -> Support:
+    """The support without its boundary, under its simplest name."""
+    match support:
+        case Support("interval", (0, 1)):
+            return Support("unit_interval")
+        case Support("greater_than", (0,)):
+            return Support("positive")
+    return Support(SUPPORTS[support.kind].interior or support.kind, support.bounds)
 
 
 def words(support: Support) -> str:
@@ -158,26 +174,4 @@ def within(inner: Support, outer: Support) -> bool:
     """
     if same_up_to_boundary(inner, outer):
         return True
-    if inner.kind == outer.kind and not all(isinstance(b, float) for b in inner.bounds):
-        return True
-    mine, theirs = _limits(inner), _limits(outer)
-    return mine is not None and mine == theirs
-
-
-def _limits(support: Support) -> tuple[float, float] | None:
-    """The range of a continuous scalar support, if its bounds are numbers."""
-    infinity = float("inf")
-    match support.kind, support.bounds:
-        case "real", _:
-            return (-infinity, infinity)
-        case (("positive" | "nonnegative"), _):
-            return (0.0, infinity)
-        case "unit_interval", _:
-            return (0.0, 1.0)
-        case "interval", (float() as low, float() as high):
-            return (low, high)
-        case "greater_than", (float() as low,):
-            return (low, infinity)
-        case "less_than", (float() as high,):
-            return (-infinity, high)
-    return None
+    return inner.kind == outer.kind and not all(isinstance(b, float) for b in inner.bounds)

@@ -1,1 +1,5 @@
 """Running what was compiled: fits, their results, queries."""
+
+from ppc.inference.methods import SVI as SVI
+from ppc.inference.methods import VI as VI
+from ppc.inference.methods import seed as seed

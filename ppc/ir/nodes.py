@@ -9,8 +9,8 @@
            | Noise(name, kind, site, args, sampler)   normal | uniform | gumbel | draw
            | Sample(name, distribution, args, attrs, role)   latent | observed
            | Op(name, primitive, args, attrs)         a deterministic tensor operation
-           | Region(name, kind, args, carry, body)    scan | cond | accumulate: a graph inside
-    type   = Tensor(dtype, axes, shape)               see types.py
+           | Region(name, kind, args, carry, body, output)   scan | cond | accumulate: nested
+    type   = Tensor(dtype, axes, shape)               see types.py; its axes are plates and kin
     support = Support(kind, bounds)
 
 Every node has a `name` unique in its graph, by which others refer to it, a `type`, and a `span`

@@ -19,6 +19,7 @@ from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
 from ppc.objective.elbo import observed_value
 from ppc.objective.inline import draw, inline, merged, rename
+from ppc.passes import dce
 
 DRAWS = "draws"  # the axis of independent draws of a query
 Want = Literal["sample", "log_prob", "parameters"]
@@ -50,11 +51,15 @@ def parameters(model: Graph, guide: Graph | None) -> Graph:
     """The value of every parameter on its support."""
     builder = _whole(model, guide, "parameters")
     for graph in (guide, model):
-        for node in graph.nodes if graph else ():
-            if isinstance(node, Param):
-                zero = builder.full(0.0, node.type)
-                value = builder.append(replace(node, init=zero.name))
-                builder.output(node.name, value)
+        if graph is None:
+            continue
+        env: dict[str, str] = {}
+        needed = dce.reached(graph, [param.name for param in graph.params], samples=False)
+        for node in graph.nodes:
+            if node.name in needed:
+                builder.copy(node, env)
+        for param in graph.params:
+            builder.output(param.name, builder.value(env[param.name]))
     return builder.build()
 
 

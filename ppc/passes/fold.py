@@ -114,6 +114,10 @@ def _identity(
             return builder.value(x)
         case "log", [Op(primitive="exp", args=(x,))]:
             return builder.value(x)
+        case "log", [Op(primitive="div", args=(x, y))] if _is_exp(builder, x, y):
+            # log(exp(a) / b) = a - log(b), with fewer roundings; likewise below the line.
+            logs = [_log(builder, builder.value(name)) for name in (x, y)]
+            return logs[0] - logs[1]
         case "cast", [_] if args[0].type == node.type:
             return args[0]
         case "mul", [_, Op(primitive="mul", args=(a, b))] if numbers[0] is not None:
@@ -128,6 +132,22 @@ def _identity(
             # Constants stand in front, so that products of them meet.
             return _same(builder.op("mul", args[1], args[0], name=node.name), node)
     return None
+
+
+def _is_exp(builder: Builder, *names: str) -> bool:
+    nodes = [builder.nodes[name] for name in names]
+    return any(isinstance(node, Op) and node.primitive == "exp" for node in nodes)
+
+
+def _log(builder: Builder, value: Value) -> Value:
+    """log(value), or what it is the exponential of."""
+    node = builder.nodes[value.name]
+    if isinstance(node, Op) and node.primitive == "exp":
+        return builder.value(node.args[0])
+    number = _number(builder, value)
+    if number is not None and number > 0:
+        return builder.const(math.log(number))
+    return ops.log(value)
 
 
 def _same(value: Value, node: Op) -> Value | None:

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.model import NoMeanField
-from ppc.distributions import DISTRIBUTIONS, draw_type
-from ppc.distributions.supports import SUPPORTS, words
+from ppc.distributions import DISTRIBUTIONS, MEAN_FIELD, draw_type
+from ppc.distributions.supports import words
 from ppc.ir.build import Builder
 from ppc.ir.nodes import Graph, Sample, Support
 from ppc.passes.match import support_of
@@ -43,23 +43,23 @@ def run(model: Graph) -> Graph:
 
 
 def _family(support: Support) -> str | None:
-    """The family that is a Normal under the bijection to the support."""
-    bijection = SUPPORTS[support.kind].bijection
-    if not bijection or not all(isinstance(bound, float) for bound in support.bounds):
+    """The mean-field family on a support, if its bounds are numbers."""
+    if not all(isinstance(bound, float) for bound in support.bounds):
         return None
-    rows = (row for row in DISTRIBUTIONS.values() if row.transform == bijection)
-    return next((row.name for row in rows), None)
+    return MEAN_FIELD.get(support.kind)
 
 
 def _factor(builder: Builder, site: Sample, support: Support, family: str) -> None:
     """The parameters of a site and its factor."""
     start = builder.full(0.0, site.type)
     spread = builder.full(INITIAL_SCALE, site.type)
-    loc = builder.param(f"{site.name}_loc", start, type_=site.type)
-    positive = Support("positive")
-    scale = builder.param(f"{site.name}_scale", spread, support=positive, type_=site.type)
-    args = {"loc": loc, "scale": scale}
-    bounds = [p.name for p in DISTRIBUTIONS[family].parameters if p.name not in args]
+    location, scale, *bounds = (p.name for p in DISTRIBUTIONS[family].parameters)
+    args = {
+        location: builder.param(f"{site.name}_loc", start, type_=site.type),
+        scale: builder.param(
+            f"{site.name}_scale", spread, support=Support("positive"), type_=site.type
+        ),
+    }
     for name, bound in zip(bounds, support.bounds, strict=True):
         assert not isinstance(bound, str)
         args[name] = builder.const(float(bound))

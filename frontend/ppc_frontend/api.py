@@ -1,0 +1,296 @@
+"""What the rest of ppc calls: models in a source, their graphs, the calls that a file makes."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import libcst as cst
+
+from ppc.diagnostics.base import CompileError, Mistake
+from ppc.diagnostics.language import nearest
+from ppc.diagnostics.model_language import NoModel, UnknownSetting
+from ppc.ir.build import Builder
+from ppc.ir.nodes import Graph, Node, Op, Sample
+from ppc.ir.sizes import Size
+from ppc.spans import Source, Span
+from ppc_frontend.annotations import array_type
+from ppc_frontend.blocks import Found, frame_of, functions_in
+from ppc_frontend.context import Assumptions, Context
+from ppc_frontend.evaluate.expressions import evaluate
+from ppc_frontend.evaluate.statements import run_body
+from ppc_frontend.names import finish
+from ppc_frontend.scope import Frame
+from ppc_frontend.source import ParsedModule, read_file
+from ppc_frontend.values import Given, NameOf, PoisonedError, RejectedError
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model in a source."""
+
+    name: str
+    span: Span
+    parameters: tuple[str, ...]
+    decorator: str  # the decorator's text; empty for a function without it
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A model's graph, with the live arrays of its Data nodes and what was noted on the way."""
+
+    graph: Graph
+    info: ModelInfo
+    arrays: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[Mistake, ...] = ()
+
+
+def as_source(path_or_source: str | Path | Source) -> Source:
+    """The text of a file, or a source as it is. Raises CompileError."""
+    return path_or_source if isinstance(path_or_source, Source) else read_file(path_or_source)
+
+
+_PARSED: dict[Source, ParsedModule] = {}
+
+
+def parsed(source: Source) -> ParsedModule:
+    """The tree of a source, parsed once. Raises CompileError."""
+    if source not in _PARSED:
+        _PARSED.clear()  # one file at a time is at hand; trees are large
+        _PARSED[source] = ParsedModule(source)
+    return _PARSED[source]
+
+
+def models_in(source: str | Path | Source) -> list[ModelInfo]:
+    """The models of a source: functions with the decorator `probmodel`."""
+    module = parsed(as_source(source))
+    return [_info(module, found) for found in functions_in(module) if found.decorator]
+
+
+def _info(module: ParsedModule, found: Found) -> ModelInfo:
+    assert isinstance(found.node, cst.FunctionDef)
+    return ModelInfo(
+        name=found.node.name.value,
+        span=module.span(found.node.name),
+        parameters=tuple(p.name.value for p in _parameters(found.node)),
+        decorator=found.decorator,
+    )
+
+
+def _parameters(node: cst.FunctionDef | cst.Lambda) -> list[cst.Param]:
+    params = node.params
+    return [*params.posonly_params, *params.params, *params.kwonly_params]
+
+
+def compile_file(
+    path_or_source: str | Path | Source,
+    name: str | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+) -> Graph:
+    """The graph of a model in a file, which is read and never run. Raises CompileError."""
+    return compile_source(path_or_source, name, settings=settings).graph
+
+
+def compile_source(
+    path_or_source: str | Path | Source,
+    name: str | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+) -> Compiled:
+    """As `compile_file`, with warnings and what is known of the model."""
+    source = as_source(path_or_source)
+    module = parsed(source)
+    found = _choose(module, source, name)
+    node = found.node
+    assert isinstance(node, cst.FunctionDef)
+    settings = settings or {}
+    known = [p.name.value for p in _parameters(node)]
+    for key in settings:
+        if key not in known:
+            span = module.span(node.name)
+            near = nearest(key, known)
+            raise CompileError(
+                UnknownSetting(span=span, model=node.name.value, name=key, near=near)
+            )
+    return compile_node(
+        module,
+        node,
+        info=_info(module, found),
+        frame=lambda ctx: frame_of(ctx, module, found.enclosing),
+        arguments=settings,
+    )
+
+
+def _choose(module: ParsedModule, source: Source, name: str | None) -> Found:
+    functions = functions_in(module)
+    models = [f for f in functions if f.decorator]
+    if name is None and len(models) == 1:
+        return models[0]
+    for found in [*models, *functions]:
+        if isinstance(found.node, cst.FunctionDef) and found.node.name.value == name:
+            return found
+    names = [f.node.name.value for f in models if isinstance(f.node, cst.FunctionDef)]
+    near = nearest(name, names) if name else ""
+    raise CompileError(NoModel(path=source.path, name=name or "", found=tuple(names), near=near))
+
+
+def compile_node(
+    module: ParsedModule,
+    node: cst.FunctionDef,
+    *,
+    info: ModelInfo,
+    frame: Callable[[Context], Frame],
+    arguments: Mapping[str, Any],
+    convert: Callable[[Context, str, Any], Any] | None = None,
+) -> Compiled:
+    """Evaluate a model's body until what it takes for granted is what it finds.
+
+    `arguments` are the values of parameters; `convert` makes live objects fit for evaluation.
+    """
+    assumed: Assumptions | None = None
+    while True:
+        ctx, assumed_now = _attempt(module, node, info, frame, arguments, convert, assumed)
+        found = _found(ctx, assumed_now, module, node)
+        if found == assumed_now:
+            break
+        assumed = found
+    if ctx.mistakes:
+        raise CompileError([*ctx.mistakes, *ctx.warnings])
+    return Compiled(finish(ctx), info, dict(ctx.arrays), tuple(ctx.warnings))
+
+
+def _attempt(
+    module: ParsedModule,
+    node: cst.FunctionDef,
+    info: ModelInfo,
+    frame: Callable[[Context], Frame],
+    arguments: Mapping[str, Any],
+    convert: Callable[[Context, str, Any], Any] | None,
+    assumed: Assumptions | None,
+) -> tuple[Context, Assumptions]:
+    ctx = Context(Builder(info.name, "model"), assumed or Assumptions())
+    names = {p.name.value for p in _parameters(node)}
+    ctx.default_plate = next(n for n in ("N", "rows", "data_rows") if n not in names)
+    outer = frame(ctx)
+    inner = Frame(module, outer)
+    with ctx.at(module.span(node.name)):
+        for param in _parameters(node):
+            try:
+                _bind(ctx, module, outer, inner, param, arguments, convert)
+            except RejectedError as error:
+                ctx.mistakes.append(error.mistake)
+            except PoisonedError:
+                pass
+        if isinstance(node.params.star_arg, cst.Param):
+            inner.variables[node.params.star_arg.name.value] = ()
+        if node.params.star_kwarg is not None:
+            inner.variables[node.params.star_kwarg.name.value] = {}
+        if assumed is None:  # rows of whatever plate an array names, until it is known better
+            axes = {v.axis for v in inner.variables.values() if isinstance(v, Given)}
+            ctx.assumed = replace(ctx.assumed, plates=frozenset(a for a in axes if a))
+        with suppress(PoisonedError):
+            run_body(ctx, inner, node)
+    return ctx, ctx.assumed
+
+
+def _bind(
+    ctx: Context,
+    module: ParsedModule,
+    outer: Frame,
+    inner: Frame,
+    param: cst.Param,
+    arguments: Mapping[str, Any],
+    convert: Callable[[Context, str, Any], Any] | None,
+) -> None:
+    """Give a parameter of the model its value: an array, a size by name, a number, anything."""
+    name, span = param.name.value, module.span(param.name)
+    array = None
+    if param.annotation is not None:
+        array = array_type(module, param.annotation.annotation)
+    if name in arguments:
+        value = arguments[name] if convert is None else convert(ctx, name, arguments[name])
+        if isinstance(value, NameOf):
+            value = outer.find(value.name)
+        if isinstance(value, Given):
+            value.span = span
+            if array is not None:
+                _match(value, array.dims, array.axis)
+    elif array is not None:
+        for size in array.dims:
+            for dim in sorted(size.names - {array.axis}):
+                ctx.builder.hypers.setdefault(dim, None)
+        value = Given(name, array.dtype, array.dims, array.axis, span)
+    elif param.default is not None:
+        value = evaluate(ctx, outer, param.default)
+    else:
+        value = None if name in ctx.assumed.numeric else ctx.builder.hyper(name)
+        if value is None:
+            with ctx.at(span):
+                value = ctx.builder.hyper_value(name)
+    settled = ctx.assumed.structural | ctx.assumed.numeric
+    if isinstance(value, int) and not isinstance(value, bool) and name not in settled:
+        value = ctx.builder.hyper(name, value)
+    inner.variables[name] = value
+
+
+def _match(given: Given, dims: Sequence[Size], axis: str | None) -> None:
+    """A live array takes its leading dimension's name from its annotation."""
+    if len(dims) == len(given.dims) and axis is not None:
+        given.axis = axis
+
+
+def _found(
+    ctx: Context, assumed: Assumptions, module: ParsedModule, node: cst.FunctionDef
+) -> Assumptions:
+    """What the evaluation found out about what it took for granted."""
+    as_sizes: set[str] = set()
+    as_numbers: set[str] = set()
+    for item in ctx.builder.nodes.values():
+        as_sizes |= _names_in(item)
+        if isinstance(item, Op) and item.primitive == "dim":
+            as_numbers |= {n for _, v in item.attrs if isinstance(v, Size) for n in v.names}
+    for axis in ctx.builder.axes.values():
+        as_sizes |= axis.size.names
+    numbers = {name for name in as_numbers - as_sizes if name in ctx.builder.hypers}
+    return Assumptions(
+        structural=assumed.structural | (ctx.structural - ctx.assumed.numeric),
+        numeric=assumed.numeric | frozenset(numbers),
+        plates=assumed.plates & frozenset(ctx.opened),
+    )
+
+
+def _names_in(node: Node) -> set[str]:
+    names = {name for size in node.type.shape for name in size.names}
+    if isinstance(node, Op | Sample) and getattr(node, "primitive", "") != "dim":
+        stack: list[Any] = [value for _, value in node.attrs]
+        while stack:
+            value = stack.pop()
+            if isinstance(value, Size):
+                names |= value.names
+            elif isinstance(value, tuple):
+                stack.extend(value)
+    return names
+
+
+def compile_function(
+    function: Callable[..., Any],
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+) -> Compiled:
+    """The graph of a live model function. Raises CompileError. See `ppc_frontend.live`."""
+    from ppc_frontend import live
+
+    return live.compile_function(function, args, kwargs)
+
+
+def function_info(
+    function: types.FunctionType, module: ParsedModule, node: cst.FunctionDef
+) -> ModelInfo:
+    """What is known of a live model."""
+    parameters = tuple(p.name.value for p in _parameters(node))
+    return ModelInfo(function.__name__, module.span(node.name), parameters, "")

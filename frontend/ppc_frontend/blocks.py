@@ -1,0 +1,150 @@
+"""Names of a module (or of an enclosing function) as its text binds them: read, never run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import libcst as cst
+
+from ppc.diagnostics.language import ModuleValue
+from ppc.spans import Span
+from ppc_frontend.context import Context
+from ppc_frontend.evaluate.expressions import evaluate, make_function
+from ppc_frontend.evaluate.statements import assign
+from ppc_frontend.scope import Frame, ModuleNames, binds, block_names, dotted, imports
+from ppc_frontend.source import FunctionNode, ParsedModule
+from ppc_frontend.values import POISON, PoisonedError, RejectedError
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """The names of one block; each is evaluated when it is first asked for."""
+
+    ctx: Context
+    frame: Frame
+    names: ModuleNames
+    busy: set[str] = field(default_factory=set)
+
+    def __call__(self, name: str) -> Any:
+        """The value of a name. Raises KeyError, or RejectedError where it cannot be read."""
+        bindings = self.names.bound.get(name)
+        if not bindings or name in self.busy:
+            raise KeyError(name)
+        self.busy.add(name)
+        try:
+            self._bind(name, bindings)
+        finally:
+            self.busy.discard(name)
+        return self.frame.variables[name]
+
+    def _bind(self, name: str, bindings: list[cst.CSTNode]) -> None:
+        node = bindings[0]
+        span = self.frame.module.span(node)
+        if isinstance(node, cst.Import | cst.ImportFrom):
+            found = imports(node)
+            self.frame.variables[name] = found[name]
+            return
+        if len(bindings) > 1:
+            self._refuse(name, span, f"it is bound {len(bindings)} times")
+        if isinstance(node, cst.FunctionDef):
+            if node.decorators:
+                self._refuse(name, span, "it has a decorator")
+            with self.ctx.at(span):
+                self.frame.variables[name] = make_function(self.ctx, self.frame, name, node)
+            return
+        if not isinstance(node, cst.Assign | cst.AnnAssign) or node.value is None:
+            kind = type(node).__name__.lower().removesuffix("def")
+            self._refuse(name, span, f"it is bound by a `{kind}` statement")
+        self._assign(name, span, node)
+
+    def _assign(self, name: str, span: Span, node: cst.Assign | cst.AnnAssign) -> None:
+        assert node.value is not None
+        plates, self.ctx.plates = self.ctx.plates, []
+        try:
+            with self.ctx.at(span):
+                value = evaluate(self.ctx, self.frame, node.value)
+                targets = (
+                    [t.target for t in node.targets]
+                    if isinstance(node, cst.Assign)
+                    else [node.target]
+                )
+                for target in targets:
+                    assign(self.ctx, self.frame, target, value)
+        except RejectedError as error:
+            for bound in binds(node):
+                self.frame.variables[bound] = POISON
+            self._refuse(name, span, error.mistake.message())
+        finally:
+            self.ctx.plates = plates
+        if name not in self.frame.variables:
+            raise PoisonedError
+
+    def _refuse(self, name: str, span: Span, reason: str) -> NoReturn:
+        others = ((span, f"`{name}` is bound here"),)
+        self.frame.variables[name] = POISON
+        self.ctx.refuse(ModuleValue(span=self.ctx.span, name=name, reason=reason, others=others))
+
+
+def frame_of(
+    ctx: Context, module: ParsedModule, enclosing: tuple[cst.FunctionDef, ...] = ()
+) -> Frame:
+    """The frame in which a function of a module was written, inside enclosing functions."""
+    frame = Frame(module, None)
+    frame.outside = Block(ctx, frame, block_names(module.tree))
+    for function in enclosing:
+        frame = Frame(module, frame)
+        frame.outside = Block(ctx, frame, block_names(function.body))
+    return frame
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A function of a module, and the functions around it."""
+
+    node: FunctionNode
+    enclosing: tuple[cst.FunctionDef, ...]
+    decorator: str = ""  # the text of the probmodel decorator, if it has one
+
+
+def functions_in(module: ParsedModule) -> list[Found]:
+    """Every named function outside classes, in the order of the text."""
+    found: list[Found] = []
+    known = _imported(module)
+
+    def visit(node: cst.CSTNode, enclosing: tuple[cst.FunctionDef, ...]) -> None:
+        for child in node.children:
+            if isinstance(child, cst.ClassDef | cst.BaseExpression):
+                continue
+            if isinstance(child, cst.FunctionDef):
+                found.append(Found(child, enclosing, _model_decorator(module, child, known)))
+                visit(child, (*enclosing, child))
+            else:
+                visit(child, enclosing)
+
+    visit(module.tree, ())
+    return found
+
+
+def _imported(module: ParsedModule) -> dict[str, str]:
+    known: dict[str, str] = {}
+    stack: list[cst.CSTNode] = [module.tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, cst.Import | cst.ImportFrom):
+            known.update({name: ref.path for name, ref in imports(node).items()})
+        elif not isinstance(node, cst.BaseExpression):
+            stack.extend(node.children)
+    return known
+
+
+def _model_decorator(module: ParsedModule, node: cst.FunctionDef, known: dict[str, str]) -> str:
+    for decorator in node.decorators:
+        expression = decorator.decorator
+        if isinstance(expression, cst.Call):
+            expression = expression.func
+        head, _, rest = dotted(expression).partition(".")
+        path = known.get(head, head) + (f".{rest}" if rest else "")
+        if path in {"ppc.probmodel", "ppc.models.probmodel"}:
+            return module.tree.code_for_node(decorator.decorator)
+    return ""

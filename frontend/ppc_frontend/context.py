@@ -1,0 +1,240 @@
+"""The state of one evaluation: the graph being built, plates, sites, mistakes, assumptions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from ppc.diagnostics.base import Mistake
+from ppc.diagnostics.language import MissingArgument, NeedsValue
+from ppc.diagnostics.model_language import AcrossPlate, DuplicateSite, PlateMismatch, ShapeMismatch
+from ppc.ir.build import Builder, Operand, Value
+from ppc.ir.nodes import Attr, Const, ConstValue, Op
+from ppc.ir.primitives import PRIMITIVES, RuleError, show
+from ppc.ir.sizes import Size
+from ppc.spans import Span
+from ppc_frontend.values import RejectedError
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What an evaluation takes for granted and finds out only at its end; then it runs again."""
+
+    structural: frozenset[str] = frozenset()  # hyperparameters that decide structure
+    numeric: frozenset[str] = frozenset()  # hyperparameters that are numbers, never sizes
+    plates: frozenset[str] = frozenset()  # plates that the model opens
+
+
+@dataclass(frozen=True, slots=True)
+class Plate:
+    """An open `with` plate."""
+
+    axis: str
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Context:
+    """Shared by everything that evaluates one model."""
+
+    builder: Builder
+    assumed: Assumptions
+    mistakes: list[Mistake] = field(default_factory=list)
+    warnings: list[Mistake] = field(default_factory=list)
+    plates: list[Plate] = field(default_factory=list)
+    opened: set[str] = field(default_factory=set)
+    structural: set[str] = field(default_factory=set)
+    sites: dict[str, Span] = field(default_factory=dict)
+    hints: dict[str, str] = field(default_factory=dict)  # node name to the user's variable
+    given: dict[str | int, Value] = field(default_factory=dict)  # arrays that have a node
+    arrays: dict[str, Any] = field(default_factory=dict)  # live arrays by Data node
+    counts: dict[str, int] = field(default_factory=dict)
+    live: Callable[[str, Any], Any] | None = None  # converts live objects, if there are any
+    default_plate: str = "N"  # the name of the datamodel's plate where its size has none
+    depth: int = 0  # of inlined calls
+    sites_of: dict[str, str] = field(default_factory=dict)  # node of a site to its name, if any
+    observed: dict[str, Value] = field(default_factory=dict)  # node of a site to its given value
+    loop: list[int] = field(default_factory=list)  # the rounds of the unrolled loops around
+    in_init: str = ""  # the Parameter whose first value is being computed
+
+    @property
+    def span(self) -> Span:
+        """The place that is being evaluated."""
+        assert self.builder.span is not None
+        return self.builder.span
+
+    @contextmanager
+    def at(self, span: Span) -> Iterator[None]:
+        """Evaluate at another place."""
+        with self.builder.at(span):
+            yield
+
+    def refuse(self, mistake: Mistake) -> NoReturn:
+        """Give up the statement."""
+        raise RejectedError(mistake)
+
+    def place(self, value: Any) -> Span | None:
+        """Where a value was made."""
+        if isinstance(value, Value):
+            return self.builder.nodes[value.name].span
+        return None
+
+    def number(self, hint: str) -> str:
+        """`hint`, then `hint_1`, ... : names for layers and sites that have none."""
+        count = self.counts.get(hint, 0)
+        self.counts[hint] = count + 1
+        return f"{hint}_{count}" if count else hint
+
+    def define(self, name: str, span: Span) -> None:
+        """Take a name for a site or parameter. Refuses one that is taken, with both places."""
+        if name in self.sites:
+            first = self.sites[name]
+            self.refuse(
+                DuplicateSite(span=span, name=name, others=((first, "the first one is here"),))
+            )
+        self.sites[name] = span
+
+    def missing(self, function: str, name: str) -> NoReturn:
+        """Refuse a call that lacks an argument."""
+        self.refuse(MissingArgument(span=self.span, function=function, name=name))
+
+    # --- sizes ---
+
+    def fixed(self, size: Size | int) -> int:
+        """The integer that a size is, for what decides structure. Refuses an unfixed one."""
+        if isinstance(size, int):
+            return size
+        if size.value is not None:
+            return size.value
+        values = self.builder.sizes().values
+        missing = sorted(name for name in size.names if name not in values)
+        if missing:
+            self.refuse(NeedsValue(span=self.span, names=tuple(missing), size=str(size)))
+        self.structural |= size.names
+        value = size.evaluate(values)
+        assert value is not None
+        return value
+
+    def known_size(self, size: Size) -> int | None:
+        """The integer that a size is under the fixed hyperparameters."""
+        return size.evaluate(self.builder.sizes().values)
+
+    # --- what code in a plate sees ---
+
+    def lead(self, value: Value) -> int:
+        """How many leading axes of open plates code sees in front of the shape."""
+        return sum(plate.axis in value.type.axes for plate in self.plates)
+
+    def visible(self, value: Value) -> tuple[Size, ...]:
+        """The shape that code sees."""
+        axes = [p.axis for p in self.plates if p.axis in value.type.axes]
+        return tuple(self.builder.axes[a].size for a in axes) + value.type.shape
+
+    def axis(self, value: Value, axis: int, *, extra: int = 0, what: str) -> int:
+        """A visible axis as a negative axis of the shape.
+
+        `extra` counts dimensions that the operation adds. Refuses axes of open plates.
+        """
+        lead, rank = self.lead(value), value.type.rank + extra
+        if axis >= 0:
+            axis -= lead + rank
+        if -rank <= axis < 0:
+            return axis
+        if -(rank + lead) <= axis < 0:
+            self.across(value, what)
+        self.refuse(
+            ShapeMismatch(
+                span=self.span,
+                reason=f"axis {axis + lead + rank if axis >= 0 else axis} is out of range for "
+                f"shape {show(self.visible(value))}",
+            )
+        )
+
+    def across(self, value: Value, what: str) -> NoReturn:
+        """Refuse an operation across the rows of a plate."""
+        plate = next(p for p in self.plates if p.axis in value.type.axes)
+        self.refuse(
+            AcrossPlate(
+                span=self.span, what=what, plate=plate.axis, shape=show(self.visible(value)),
+                others=((plate.span, f"the plate {plate.axis} is opened here"),),
+            )
+        )  # fmt: skip
+
+    def align(self, values: Sequence[Value], events: Sequence[int] = ()) -> list[Value]:
+        """Operands of an elementwise operation, as NumPy would broadcast what code sees.
+
+        A row operand has the plate's axis in front; a global one must not reach under it.
+        `events` counts the trailing dimensions of each that do not broadcast.
+        """
+        events = events or [0] * len(values)
+        rows = [
+            (v, v.type.rank - e)
+            for v, e in zip(values, events, strict=True)
+            if self.lead(v) and self.lead(v) == len(self.plates)
+        ]
+        if not rows:
+            return list(values)
+        first, rank = rows[0]
+        for other, other_rank in rows[1:]:
+            if other_rank != rank:
+                self._mismatch(first, other)
+        result = []
+        for value, event in zip(values, events, strict=True):
+            shape = value.type.shape
+            while self.lead(value) == 0 and len(shape) - event > rank and shape[0].value == 1:
+                shape = shape[1:]
+            if self.lead(value) == 0 and len(shape) - event > rank:
+                self._mismatch(first, value)
+            same = shape == value.type.shape
+            result.append(value if same else self.builder.op("reshape", value, shape=shape))
+        return result
+
+    def _mismatch(self, first: Value, other: Value) -> NoReturn:
+        shapes = show(self.visible(first)), show(self.visible(other))
+        others = [
+            (place, f"this has shape {shape}")
+            for place, shape in zip((self.place(first), self.place(other)), shapes, strict=True)
+            if place is not None and place != self.span
+        ]
+        self.refuse(
+            PlateMismatch(
+                span=self.span, first=shapes[0], second=shapes[1], plate=self.plates[-1].axis,
+                others=tuple(others),
+            )
+        )  # fmt: skip
+
+    # --- operations ---
+
+    def op(self, primitive: str, *args: Operand, **attrs: Attr) -> Value:
+        """Append a primitive at the current place; operands that do not fit are a mistake."""
+        if PRIMITIVES[primitive].elementwise and len(args) > 1:
+            rows = iter(self.align([a for a in args if isinstance(a, Value)]))
+            args = tuple(next(rows) if isinstance(a, Value) else a for a in args)
+        try:
+            return self.builder.op(primitive, *args, **attrs)  # type: ignore[arg-type]  # attrs have other names than name=, span=
+        except RuleError as error:
+            self.refuse(self.shape_mistake(error.reason, args))
+
+    def shape_mistake(self, reason: str, args: Sequence[Operand]) -> Mistake:
+        """A mistake that shows each operand where it was made, with the shape that code sees."""
+        others = []
+        for arg in args:
+            place = self.place(arg)
+            if isinstance(arg, Value) and place is not None and place != self.span:
+                others.append((place, f"this has shape {show(self.visible(arg))}"))
+        return ShapeMismatch(span=self.span, reason=reason, others=tuple(dict(others).items()))
+
+    def constant(self, value: Value) -> ConstValue | None:
+        """The constant that a value is, or repeats, where that is plain to see."""
+        node = self.builder.nodes[value.name]
+        match node:
+            case Const():
+                return node.value
+            case Op(primitive="broadcast_to" | "cast", args=(inner,)):
+                return self.constant(self.builder.value(inner))
+            case Op(primitive="neg", args=(inner,)):
+                number = self.constant(self.builder.value(inner))
+                return -number if isinstance(number, int | float) else None
+        return None

@@ -1,0 +1,206 @@
+"""Operators: on known numbers now, on sizes symbolically, on graph values as nodes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+
+from ppc.diagnostics.language import BadOperation, BranchOnTensor, Unsupported
+from ppc.ir.build import Value
+from ppc.ir.sizes import Size
+from ppc_frontend.context import Context
+from ppc_frontend.tensors import describe, is_tensor, tensor
+from ppc_frontend.values import POISON, PoisonedError
+from ppc_frontend.vocabulary import builders, elementwise, products
+
+BINARY: dict[type[cst.CSTNode], tuple[str, str]] = {  # symbol, primitive
+    cst.Add: ("+", "add"),
+    cst.Subtract: ("-", "sub"),
+    cst.Multiply: ("*", "mul"),
+    cst.Divide: ("/", "div"),
+    cst.FloorDivide: ("//", "floordiv"),
+    cst.Modulo: ("%", "mod"),
+    cst.Power: ("**", "pow"),
+    cst.MatrixMultiply: ("@", "matmul"),
+    cst.BitAnd: ("&", "logical_and"),
+    cst.BitOr: ("|", "logical_or"),
+    cst.BitXor: ("^", "logical_xor"),
+    cst.AddAssign: ("+", "add"),
+    cst.SubtractAssign: ("-", "sub"),
+    cst.MultiplyAssign: ("*", "mul"),
+    cst.DivideAssign: ("/", "div"),
+    cst.FloorDivideAssign: ("//", "floordiv"),
+    cst.ModuloAssign: ("%", "mod"),
+    cst.PowerAssign: ("**", "pow"),
+    cst.MatrixMultiplyAssign: ("@", "matmul"),
+}
+
+_PYTHON: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
+    "//": operator.floordiv, "%": operator.mod, "**": operator.pow, "&": operator.and_,
+    "|": operator.or_, "^": operator.xor,
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le,
+    ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
+
+COMPARE: dict[type[cst.CSTNode], tuple[str, str]] = {
+    cst.Equal: ("==", "eq"),
+    cst.NotEqual: ("!=", "ne"),
+    cst.LessThan: ("<", "lt"),
+    cst.LessThanEqual: ("<=", "le"),
+    cst.GreaterThan: (">", "gt"),
+    cst.GreaterThanEqual: (">=", "ge"),
+}
+
+
+def binary(ctx: Context, kind: type[cst.CSTNode], left: Any, right: Any) -> Any:
+    """A binary operator on two values."""
+    if kind not in BINARY:
+        ctx.refuse(Unsupported(span=ctx.span, what=f"the operator {kind.__name__}"))
+    symbol, primitive = BINARY[kind]
+    return _operate(ctx, symbol, primitive, left, right)
+
+
+def _operate(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -> Any:
+    if left is POISON or right is POISON:
+        raise PoisonedError
+    if is_tensor(left) or is_tensor(right):
+        return _on_tensors(ctx, symbol, primitive, left, right)
+    if isinstance(left, Size) or isinstance(right, Size):
+        return _on_sizes(ctx, symbol, primitive, left, right)
+    try:
+        return _PYTHON[symbol](left, right)
+    except (TypeError, ValueError, ArithmeticError, KeyError) as error:
+        if symbol == "@":
+            return products.matmul(ctx, x=left, y=right)
+        words = f"{describe(left)} {symbol} {describe(right)}"
+        ctx.refuse(BadOperation(span=ctx.span, reason=f"{words}: {error}"))
+
+
+def _on_tensors(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -> Any:
+    if symbol == "@":
+        return products.matmul(ctx, x=left, y=right)
+    if symbol == "**" and isinstance(right, int | float) and right == 2:
+        return ctx.op("square", tensor(ctx, left))
+    if symbol in {"==", "!="} and (left is None or right is None):
+        return symbol == "!="
+    return ctx.op(primitive, elementwise.operand(ctx, left), elementwise.operand(ctx, right))
+
+
+def _on_sizes(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -> Any:
+    """Arithmetic on sizes stays symbolic where the result is a polynomial, else makes nodes."""
+    whole = all(isinstance(v, int | Size) and not isinstance(v, bool) for v in (left, right))
+    if whole:
+        a, b = Size.of(left), Size.of(right)
+        match symbol:
+            case "+":
+                return simplified(a + b)
+            case "-":
+                return simplified(a - b)
+            case "*":
+                return simplified(a * b)
+            case "//" if b.value is not None and b.value > 0:
+                return simplified(a // b.value)
+            case "%" if b.value is not None and b.value > 0:
+                return simplified(a - (a // b.value) * b.value)
+            case "**" if b.value is not None and 0 <= b.value <= 16:
+                power = Size.of(1)
+                for _ in range(b.value):
+                    power = power * a
+                return simplified(power)
+            case "//":
+                exact = builders.quotient(a, b)
+                return simplified(exact) if exact is not None else ctx.fixed(a) // ctx.fixed(b)
+            case "==" | "!=" | "<" | "<=" | ">" | ">=":
+                return _compare_sizes(ctx, symbol, a, b)
+    if isinstance(left, list | tuple | str) or isinstance(right, list | tuple | str):
+        if symbol == "*":  # repetition: the number of elements is structure
+            return _PYTHON["*"](
+                ctx.fixed(left) if isinstance(left, Size) else left,
+                ctx.fixed(right) if isinstance(right, Size) else right,
+            )
+        if symbol in {"==", "!="}:
+            return symbol == "!="
+    if left is None or right is None:
+        return symbol == "!="
+    return ctx.op(primitive, number(ctx, left), number(ctx, right))
+
+
+def number(ctx: Context, value: Any) -> Value | bool | int | float:
+    """A number or the graph value of a size."""
+    return elementwise.operand(ctx, value)
+
+
+def simplified(value: Size) -> Size | int:
+    """An integer where the size is one."""
+    return value if value.value is None else value.value
+
+
+def _compare_sizes(ctx: Context, symbol: str, a: Size, b: Size) -> bool:
+    """A comparison of sizes decides structure, unless it holds for every value of the names."""
+    difference = (a - b).value
+    if difference is not None:
+        return bool(_PYTHON[symbol](difference, 0))
+    return bool(_PYTHON[symbol](ctx.fixed(a), ctx.fixed(b)))
+
+
+def compare(ctx: Context, kind: cst.BaseCompOp, left: Any, right: Any) -> Any:
+    """One comparison."""
+    if left is POISON or right is POISON:
+        raise PoisonedError
+    match kind:
+        case cst.Is() | cst.IsNot():
+            same = left is right or (left == right if isinstance(left, bool) else False)
+            return same if isinstance(kind, cst.Is) else not same
+        case cst.In() | cst.NotIn():
+            if is_tensor(left) or is_tensor(right):
+                ctx.refuse(BranchOnTensor(span=ctx.span, what="`in`"))
+            found = left in right
+            return found if isinstance(kind, cst.In) else not found
+    symbol, primitive = COMPARE[type(kind)]
+    return _operate(ctx, symbol, primitive, left, right)
+
+
+def unary(ctx: Context, kind: cst.BaseUnaryOp, value: Any) -> Any:
+    """`-x`, `+x`, `not x`, `~x`."""
+    if value is POISON:
+        raise PoisonedError
+    match kind:
+        case cst.Minus():
+            if is_tensor(value):
+                return ctx.op("neg", tensor(ctx, value))
+            return _python_unary(ctx, operator.neg, value, "-")
+        case cst.Plus():
+            return value if is_tensor(value) else _python_unary(ctx, operator.pos, value, "+")
+        case cst.Not():
+            if is_tensor(value):
+                return ctx.op("logical_not", tensor(ctx, value, "bool"))
+            return not truth(ctx, value)
+        case cst.BitInvert():
+            if is_tensor(value):
+                return ctx.op("logical_not", tensor(ctx, value, "bool"))
+            return _python_unary(ctx, operator.invert, value, "~")
+    ctx.refuse(Unsupported(span=ctx.span, what=type(kind).__name__))
+
+
+def _python_unary(ctx: Context, function: Callable[[Any], Any], value: Any, symbol: str) -> Any:
+    if isinstance(value, Size):
+        return simplified(-value) if symbol == "-" else value
+    try:
+        return function(value)
+    except TypeError as error:
+        ctx.refuse(BadOperation(span=ctx.span, reason=f"{symbol}{describe(value)}: {error}"))
+
+
+def truth(ctx: Context, value: Any, what: str = "`if`") -> bool:
+    """Whether a known value is true. Refuses graph values; a size must be fixed."""
+    if value is POISON:
+        raise PoisonedError
+    if is_tensor(value):
+        ctx.refuse(BranchOnTensor(span=ctx.span, what=what))
+    if isinstance(value, Size):
+        return bool(ctx.fixed(value))
+    return bool(value)

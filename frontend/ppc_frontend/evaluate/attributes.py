@@ -1,0 +1,171 @@
+"""Attributes: of libraries, of graph values, of known values."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any
+
+from ppc.diagnostics.language import UnknownName, Unsupported, nearest
+from ppc.distributions import DISTRIBUTIONS
+from ppc.ir.build import Value
+from ppc.ir.sizes import Size
+from ppc_frontend import vocabulary
+from ppc_frontend.context import Context
+from ppc_frontend.layers import rows as layer_rows
+from ppc_frontend.scope import canonical
+from ppc_frontend.sites import SUPPORT_NAMES
+from ppc_frontend.tensors import describe, tensor
+from ppc_frontend.values import (
+    POISON,
+    DTypeValue,
+    Given,
+    LiveObject,
+    Method,
+    PoisonedError,
+    Ref,
+    SupportValue,
+)
+from ppc_frontend.vocabulary import builders
+
+# What `ppc` itself offers inside a model.
+OWN = ("Parameter", "datamodel", "observe", "probmodel")
+_LAYERS = {f"tensorflow.{name}": row for name, row in layer_rows().items()}
+
+METHODS: dict[str, str] = {  # of graph values, to NumPy's functions
+    name: f"numpy.{name}"
+    for name in (
+        "sum prod mean max min var std any all argmax argmin cumsum reshape ravel squeeze "
+        "transpose swapaxes take dot clip round"
+    ).split()
+} | {"flatten": "numpy.ravel", "astype": "jax.numpy.astype"}
+_KNOWN_METHODS: dict[type, tuple[str, ...]] = {
+    list: ("append", "extend", "index", "count", "copy", "insert", "pop", "reverse"),
+    tuple: ("index", "count"),
+    dict: ("get", "items", "keys", "values"),
+    str: ("format", "join", "upper", "lower", "replace", "split", "strip", "startswith"),
+}
+
+
+def attribute(ctx: Context, owner: Any, name: str) -> Any:
+    """`owner.name`."""
+    if owner is POISON:
+        raise PoisonedError
+    if isinstance(owner, Ref):
+        return library(ctx, owner, name)
+    if isinstance(owner, Value | Given):
+        return _of_tensor(ctx, owner, name)
+    if isinstance(owner, LiveObject) and ctx.live is not None:
+        return _of_object(ctx, owner, name)
+    for kind, names in _KNOWN_METHODS.items():
+        if isinstance(owner, kind):
+            if name in names:
+                return Method(owner, name, ctx.span)
+            near = nearest(name, names)
+            ctx.refuse(UnknownName(span=ctx.span, kind="method", name=name, near=near))
+    if hasattr(owner, "described") and name in {"name", "add"}:
+        return Method(owner, name, ctx.span)
+    words = f"attribute of {describe(owner)}"
+    ctx.refuse(UnknownName(span=ctx.span, kind=words, name=name, near=""))
+
+
+def _of_object(ctx: Context, owner: LiveObject, name: str) -> Any:
+    """An attribute of a live object; properties are not run."""
+    assert ctx.live is not None
+    try:
+        found = inspect.getattr_static(owner.obj, name)
+    except AttributeError:
+        near = nearest(name, dir(owner.obj))
+        kind = f"attribute of {owner.name}"
+        ctx.refuse(UnknownName(span=ctx.span, kind=kind, name=name, near=near))
+    if isinstance(found, property | functools.cached_property):
+        ctx.refuse(Unsupported(span=ctx.span, what=f"the property `{name}`"))
+    return ctx.live(name, getattr(owner.obj, name))
+
+
+def library(ctx: Context, owner: Ref, name: str) -> Any:
+    """A module, function or constant of a known library."""
+    path = canonical(f"{owner.path}.{name}")
+    found = vocabulary.constant(path)
+    if found is not None:
+        return found[0]
+    if is_known(path):
+        return _own(path)
+    if owner.root == "ppc":
+        known = [*DISTRIBUTIONS, *OWN, *SUPPORT_NAMES]
+        near = nearest(name, known)
+        kind = "distribution" if name[:1].isupper() else "name of ppc"
+        ctx.refuse(UnknownName(span=ctx.span, kind=kind, name=name, near=near))
+    ctx.refuse(unknown(ctx, path))
+
+
+def unknown(ctx: Context, path: str) -> UnknownName:
+    """The mistake for a name outside the vocabulary, with the nearest known one."""
+    root, _, _ = path.partition(".")
+    known = [*vocabulary.names(root), *(n for n in _LAYERS if root == "tensorflow")]
+    if not known:
+        return UnknownName(span=ctx.span, kind="library", name=root, near="")
+    near = nearest(path, known)
+    if not near:  # the right name in the wrong module
+        last = path.rpartition(".")[2]
+        near = next((n for n in known if n.rpartition(".")[2] == last), "")
+    return UnknownName(span=ctx.span, kind="function", name=path, near=near)
+
+
+def is_known(path: str) -> bool:
+    """Whether a full name is a function or module that the frontend knows."""
+    root, _, rest = path.partition(".")
+    if root == "ppc":
+        return rest in OWN or rest in DISTRIBUTIONS or rest in SUPPORT_NAMES or rest in _PPC_MODULES
+    if path in _LAYERS or any(name.startswith(path + ".") for name in _LAYERS):
+        return True
+    if path in {"functools", "functools.partial"}:
+        return True
+    return vocabulary.function(path) is not None or vocabulary.is_module(path)
+
+
+_PPC_MODULES = ("layers", "inference", "supports", "contextmanager", "layers.Sequential")
+
+
+def _own(path: str) -> Any:
+    root, _, rest = path.partition(".")
+    if root == "ppc" and rest in SUPPORT_NAMES:
+        return SupportValue(rest)
+    return Ref(path)
+
+
+def layer_row(path: str) -> Any:
+    """The row of a Keras layer or initialiser."""
+    return _LAYERS.get(path)
+
+
+def _of_tensor(ctx: Context, owner: Value | Given, name: str) -> Any:
+    value = tensor(ctx, owner)
+    visible = ctx.visible(value)
+    match name:
+        case "shape":
+            return builders.shape_tuple(ctx, x=value)
+        case "ndim":
+            return len(visible)
+        case "size":
+            return builders.total_size(ctx, x=value)
+        case "T":
+            return builders.transpose(ctx, x=value)
+        case "mT":
+            return builders.matrix_transpose(ctx, x=value)
+        case "dtype":
+            return DTypeValue(value.type.dtype)
+    if name in METHODS:
+        return Method(value, name, ctx.span)
+    near = nearest(name, [*METHODS, "shape", "ndim", "size", "T"])
+    ctx.refuse(UnknownName(span=ctx.span, kind="attribute of a tensor", name=name, near=near))
+
+
+def length(ctx: Context, value: Any) -> Any:
+    """`len(value)`."""
+    if isinstance(value, Value | Given):
+        visible = ctx.visible(tensor(ctx, value))
+        if visible:
+            first: Size = visible[0]
+            return first if first.value is None else first.value
+    return None

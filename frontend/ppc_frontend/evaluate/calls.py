@@ -1,0 +1,168 @@
+"""Calls: of known libraries by their vocabulary, of the user's functions by inlining them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import libcst as cst
+
+from ppc.diagnostics.language import (
+    BadOperation,
+    MissingArgument,
+    NotCallable,
+    Recursion,
+    TooManyArguments,
+    UnknownKeyword,
+    nearest,
+)
+from ppc.diagnostics.model_language import MisplacedCall
+from ppc_frontend import layers, sites, vocabulary
+from ppc_frontend.context import Context
+from ppc_frontend.evaluate.attributes import METHODS, is_known, layer_row, unknown
+from ppc_frontend.evaluate.python import call_builtin
+from ppc_frontend.scope import Frame
+from ppc_frontend.tensors import describe
+from ppc_frontend.values import POISON, Bound, Builtin, Method, PoisonedError, Ref, UserFunction
+from ppc_frontend.vocabulary import base
+
+DEEPEST = 60  # nested inlined calls
+
+
+def call(ctx: Context, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """`function(*args, **kwargs)` at the current place."""
+    match function:
+        case Ref():
+            return _call_library(ctx, function, args, kwargs)
+        case UserFunction():
+            return inline(ctx, function, args, kwargs)
+        case Builtin():
+            return call_builtin(ctx, function.name, args, kwargs)
+        case Method():
+            return _call_method(ctx, function, args, kwargs)
+        case Bound():
+            both = {**function.kwargs, **kwargs}
+            return call(ctx, function.function, [*function.args, *args], both)
+        case layers.Dense() | layers.Sequential() | layers.Activation():
+            bound = base.bind(ctx, "a layer", "inputs, training:_=None", args, kwargs)
+            return layers.apply(ctx, function, bound["inputs"], call)
+    if function is POISON:
+        raise PoisonedError
+    ctx.refuse(NotCallable(span=ctx.span, what=describe(function)))
+
+
+def _call_library(ctx: Context, ref: Ref, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    path = ref.path
+    row = vocabulary.function(path) or layer_row(path)
+    if row is not None:
+        return base.call(ctx, path, row, args, kwargs)
+    if ref.root == "ppc":
+        return _call_own(ctx, path.partition(".")[2], args, kwargs)
+    if path == "functools.partial" and args:
+        return Bound(args[0], tuple(args[1:]), dict(kwargs))
+    if is_known(path):
+        ctx.refuse(NotCallable(span=ctx.span, what=f"the module {path}"))
+    ctx.refuse(unknown(ctx, path))
+
+
+def _call_own(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    found = sites.distribution(name)
+    if found is not None:
+        return sites.sample(ctx, found, args, kwargs)
+    if name == "Parameter":
+        signature = "initial_value, name=None, support=None, dtype=None"
+        bound = base.bind(ctx, "inf.Parameter", signature, args, kwargs)
+        return sites.parameter(ctx, **bound)
+    if name == "observe":
+        bound = base.bind(ctx, "inf.observe", "variable, value, name=None", args, kwargs)
+        return sites.observe(ctx, **bound)
+    if name == "layers.Sequential":
+        bound = base.bind(ctx, "inf.layers.Sequential", "layers=None, name=None", args, kwargs)
+        return layers.make_sequential(ctx, **bound)
+    if name == "datamodel":
+        ctx.refuse(MisplacedCall(span=ctx.span, name=f"inf.{name}"))
+    near = sites.distribution(name)
+    ctx.refuse(NotCallable(span=ctx.span, what=f"ppc.{name}" if near is None else name))
+
+
+def _call_method(
+    ctx: Context, method: Method, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    owner, name = method.owner, method.name
+    if name in METHODS and not isinstance(owner, list | tuple | dict | str):
+        if name in {"reshape", "transpose"} and args and not isinstance(args[0], list | tuple):
+            args = [tuple(args)]  # x.reshape(2, 3) is x.reshape((2, 3))
+        path = METHODS[name]
+        row = vocabulary.function(path)
+        assert row is not None
+        return base.call(ctx, path, row, [owner, *args], kwargs)
+    if isinstance(owner, layers.Sequential) and name == "add":
+        owner.layers.extend(a for a in args if a is not None)
+        return None
+    if isinstance(owner, list) and name == "append" and len(args) == 1:
+        owner.append(args[0])
+        return None
+    try:
+        result = getattr(owner, name)(*args, **kwargs)
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        ctx.refuse(BadOperation(span=ctx.span, reason=f"{name}: {error}"))
+    return list(result) if name in {"items", "keys", "values"} else result
+
+
+def inline(
+    ctx: Context, function: UserFunction, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Any:
+    """Evaluate the body of a user's function on the arguments."""
+    from ppc_frontend.evaluate.expressions import evaluate
+    from ppc_frontend.evaluate.statements import run_body
+
+    if ctx.depth >= DEEPEST:
+        ctx.refuse(Recursion(span=ctx.span, name=function.name))
+    frame = Frame(function.module, function.frame)
+    frame.variables.update(bind_user(ctx, function, args, kwargs))
+    ctx.depth += 1
+    try:
+        if isinstance(function.node, cst.Lambda):
+            return evaluate(ctx, frame, function.node.body)
+        return run_body(ctx, frame, function.node)
+    finally:
+        ctx.depth -= 1
+
+
+def bind_user(
+    ctx: Context, function: UserFunction, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The parameters of a user's function by name, as Python binds them."""
+    params = function.node.params
+    name = function.name
+    only = [p.name.value for p in params.posonly_params]
+    places = [*only, *(p.name.value for p in params.params)]
+    known = [*places[len(only) :], *(p.name.value for p in params.kwonly_params)]
+    bound: dict[str, Any] = dict(zip(places, args, strict=False))
+    rest = list(args[len(places) :])
+    if isinstance(params.star_arg, cst.Param):
+        bound[params.star_arg.name.value] = tuple(rest)
+    elif rest:
+        ctx.refuse(
+            TooManyArguments(span=ctx.span, function=name, most=len(places), given=len(args))
+        )
+    extra: dict[str, Any] = {}
+    for key, value in kwargs.items():
+        if key in known and key not in bound:
+            bound[key] = value
+        elif key not in known and params.star_kwarg is not None:
+            extra[key] = value
+        else:
+            near = nearest(key, known)
+            twice = key in bound
+            ctx.refuse(
+                UnknownKeyword(span=ctx.span, function=name, name=key, near=near, twice=twice)
+            )
+    if params.star_kwarg is not None:
+        bound[params.star_kwarg.name.value] = extra
+    for key in dict.fromkeys([*places, *known]):
+        if key not in bound:
+            if key not in function.defaults:
+                ctx.refuse(MissingArgument(span=ctx.span, function=name, name=key))
+            bound[key] = function.defaults[key]
+    return bound

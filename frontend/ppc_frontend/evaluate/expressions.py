@@ -1,0 +1,332 @@
+"""Expressions: one function for each kind of syntax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import libcst as cst
+
+from ppc.diagnostics.language import (
+    NotIterable,
+    UndefinedName,
+    Unsupported,
+    nearest,
+)
+from ppc.ir.sizes import Size
+from ppc_frontend.context import Context
+from ppc_frontend.evaluate import arithmetic
+from ppc_frontend.evaluate.attributes import attribute
+from ppc_frontend.evaluate.calls import call
+from ppc_frontend.evaluate.indexing import Slice, subscript
+from ppc_frontend.evaluate.iteration import iterate
+from ppc_frontend.evaluate.python import BUILTINS
+from ppc_frontend.scope import Frame, target_names
+from ppc_frontend.tensors import has_tensor, is_tensor
+from ppc_frontend.values import POISON, Builtin, PoisonedError, Ref, UserFunction
+from ppc_frontend.vocabulary import elementwise
+
+
+def evaluate(ctx: Context, frame: Frame, node: cst.CSTNode) -> Any:
+    """The value of an expression; nodes that it makes get its place."""
+    handler = _HANDLERS.get(type(node))
+    with ctx.at(frame.module.span(node)):
+        if handler is None:
+            ctx.refuse(Unsupported(span=ctx.span, what=_words(node)))
+        value = handler(ctx, frame, node)
+        if value is POISON:
+            raise PoisonedError
+        return value
+
+
+def _words(node: cst.CSTNode) -> str:
+    return _NAMES.get(type(node), type(node).__name__)
+
+
+_NAMES: dict[type[cst.CSTNode], str] = {
+    cst.Await: "`await`",
+    cst.Yield: "`yield`",
+    cst.NamedExpr: "`:=`",
+    cst.GeneratorExp: "a generator expression",
+    cst.SetComp: "a set comprehension",
+    cst.Set: "a set",
+}
+
+
+def _name(ctx: Context, frame: Frame, node: cst.Name) -> Any:
+    try:
+        return frame.find(node.value)
+    except KeyError:
+        pass
+    if node.value in _SINGLETONS:
+        return _SINGLETONS[node.value]
+    if node.value in BUILTINS:
+        return Builtin(node.value)
+    near = nearest(node.value, [*frame.names(), *BUILTINS])
+    ctx.refuse(UndefinedName(span=ctx.span, name=node.value, near=near))
+
+
+_SINGLETONS = {"True": True, "False": False, "None": None, "Ellipsis": ...}
+
+
+def _integer(ctx: Context, frame: Frame, node: cst.Integer) -> int:
+    return node.evaluated_value
+
+
+def _float(ctx: Context, frame: Frame, node: cst.Float) -> float:
+    return node.evaluated_value
+
+
+def _string(ctx: Context, frame: Frame, node: cst.SimpleString) -> Any:
+    return node.evaluated_value
+
+
+def _concatenated(ctx: Context, frame: Frame, node: cst.ConcatenatedString) -> Any:
+    return evaluate(ctx, frame, node.left) + evaluate(ctx, frame, node.right)
+
+
+def _formatted(ctx: Context, frame: Frame, node: cst.FormattedString) -> str:
+    text = ""
+    for part in node.parts:
+        if isinstance(part, cst.FormattedStringText):
+            text += part.value.replace("{{", "{").replace("}}", "}")
+        elif isinstance(part, cst.FormattedStringExpression):
+            value = evaluate(ctx, frame, part.expression)
+            if isinstance(value, Size):
+                value = ctx.fixed(value)
+            if has_tensor(value) or part.format_spec is not None:
+                what = "a formatted tensor" if has_tensor(value) else "a format specification"
+                ctx.refuse(Unsupported(span=ctx.span, what=what))
+            text += repr(value) if part.conversion == "r" else str(value)
+    return text
+
+
+def _elements(ctx: Context, frame: Frame, node: cst.Tuple | cst.List) -> list[Any]:
+    values: list[Any] = []
+    for element in node.elements:
+        value = evaluate(ctx, frame, element.value)
+        if isinstance(element, cst.StarredElement):
+            values.extend(iterate(ctx, value))
+        else:
+            values.append(value)
+    return values
+
+
+def _tuple(ctx: Context, frame: Frame, node: cst.Tuple) -> Any:
+    return tuple(_elements(ctx, frame, node))
+
+
+def _list(ctx: Context, frame: Frame, node: cst.List) -> Any:
+    return _elements(ctx, frame, node)
+
+
+def _dict(ctx: Context, frame: Frame, node: cst.Dict) -> Any:
+    result: dict[Any, Any] = {}
+    for element in node.elements:
+        if isinstance(element, cst.DictElement):
+            key = evaluate(ctx, frame, element.key)
+            if isinstance(key, Size):
+                key = ctx.fixed(key)
+            result[key] = evaluate(ctx, frame, element.value)
+        else:
+            result.update(evaluate(ctx, frame, element.value))
+    return result
+
+
+def _binary(ctx: Context, frame: Frame, node: cst.BinaryOperation) -> Any:
+    left, right = evaluate(ctx, frame, node.left), evaluate(ctx, frame, node.right)
+    return arithmetic.binary(ctx, type(node.operator), left, right)
+
+
+def _unary(ctx: Context, frame: Frame, node: cst.UnaryOperation) -> Any:
+    return arithmetic.unary(ctx, node.operator, evaluate(ctx, frame, node.expression))
+
+
+def _comparison(ctx: Context, frame: Frame, node: cst.Comparison) -> Any:
+    left = evaluate(ctx, frame, node.left)
+    result: Any = True
+    for part in node.comparisons:
+        right = evaluate(ctx, frame, part.comparator)
+        now = arithmetic.compare(ctx, part.operator, left, right)
+        result = now if result is True else _both(ctx, "logical_and", result, now)
+        if result is False:
+            return False
+        left = right
+    return result
+
+
+def _both(ctx: Context, primitive: str, left: Any, right: Any) -> Any:
+    if is_tensor(left) or is_tensor(right):
+        return ctx.op(primitive, elementwise.operand(ctx, left), elementwise.operand(ctx, right))
+    return right
+
+
+def _boolean(ctx: Context, frame: Frame, node: cst.BooleanOperation) -> Any:
+    left = evaluate(ctx, frame, node.left)
+    if is_tensor(left):
+        primitive = "logical_and" if isinstance(node.operator, cst.And) else "logical_or"
+        return _both(ctx, primitive, left, evaluate(ctx, frame, node.right))
+    is_true = arithmetic.truth(ctx, left)
+    if isinstance(node.operator, cst.And):
+        return evaluate(ctx, frame, node.right) if is_true else left
+    return left if is_true else evaluate(ctx, frame, node.right)
+
+
+def _conditional(ctx: Context, frame: Frame, node: cst.IfExp) -> Any:
+    test = evaluate(ctx, frame, node.test)
+    if is_tensor(test):
+        chosen, other = evaluate(ctx, frame, node.body), evaluate(ctx, frame, node.orelse)
+        return elementwise.where(ctx, condition=test, x=chosen, y=other)
+    branch = node.body if arithmetic.truth(ctx, test) else node.orelse
+    return evaluate(ctx, frame, branch)
+
+
+def _attribute(ctx: Context, frame: Frame, node: cst.Attribute) -> Any:
+    return attribute(ctx, evaluate(ctx, frame, node.value), node.attr.value)
+
+
+def _subscript(ctx: Context, frame: Frame, node: cst.Subscript) -> Any:
+    value = evaluate(ctx, frame, node.value)
+    return subscript(ctx, value, subscript_items(ctx, frame, node))
+
+
+def subscript_items(ctx: Context, frame: Frame, node: cst.Subscript) -> list[Any]:
+    """What stands between the brackets."""
+    items: list[Any] = []
+    for element in node.slice:
+        item = element.slice
+        if isinstance(item, cst.Slice):
+            parts = (item.lower, item.upper, item.step)
+            items.append(Slice(*(evaluate(ctx, frame, p) if p else None for p in parts)))
+            continue
+        assert isinstance(item, cst.Index)
+        value = evaluate(ctx, frame, item.value)
+        items.extend(value if isinstance(value, tuple) else [value])
+    return items
+
+
+def _call(ctx: Context, frame: Frame, node: cst.Call) -> Any:
+    function = evaluate(ctx, frame, node.func)
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for arg in node.args:
+        if arg.star == "**":
+            kwargs.update(evaluate(ctx, frame, arg.value))
+        elif arg.star == "*":
+            args.extend(iterate(ctx, evaluate(ctx, frame, arg.value)))
+        elif arg.keyword is not None:
+            kwargs[arg.keyword.value] = evaluate_argument(ctx, frame, function, arg)
+        else:
+            args.append(evaluate_argument(ctx, frame, function, arg))
+    return call(ctx, function, args, kwargs)
+
+
+def evaluate_argument(ctx: Context, frame: Frame, function: Any, arg: cst.Arg) -> Any:
+    """An argument; that of a Parameter may draw random numbers for its first value."""
+    if isinstance(function, Ref) and function.path == "ppc.Parameter" and not ctx.in_init:
+        ctx.in_init = "parameter"
+        try:
+            return evaluate(ctx, frame, arg.value)
+        finally:
+            ctx.in_init = ""
+    if isinstance(arg.value, cst.GeneratorExp):
+        return _comprehension(ctx, frame, arg.value)
+    return evaluate(ctx, frame, arg.value)
+
+
+def _lambda(ctx: Context, frame: Frame, node: cst.Lambda) -> UserFunction:
+    return make_function(ctx, frame, "<lambda>", node)
+
+
+def make_function(
+    ctx: Context, frame: Frame, name: str, node: cst.FunctionDef | cst.Lambda
+) -> UserFunction:
+    """A function of the user, with its defaults evaluated where it is written."""
+    params = [*node.params.posonly_params, *node.params.params, *node.params.kwonly_params]
+    defaults = {
+        p.name.value: evaluate(ctx, frame, p.default) for p in params if p.default is not None
+    }
+    return UserFunction(name, node, frame.module, frame, defaults)
+
+
+def _list_comprehension(ctx: Context, frame: Frame, node: cst.ListComp) -> Any:
+    return _comprehension(ctx, frame, node)
+
+
+def _comprehension(ctx: Context, frame: Frame, node: cst.ListComp | cst.GeneratorExp) -> Any:
+    inner = Frame(frame.module, frame)
+    results: list[Any] = []
+    _rounds(ctx, inner, node.for_in, lambda: results.append(evaluate(ctx, inner, node.elt)))
+    return results
+
+
+def _dict_comprehension(ctx: Context, frame: Frame, node: cst.DictComp) -> Any:
+    inner = Frame(frame.module, frame)
+    results: dict[Any, Any] = {}
+
+    def add() -> None:
+        results[evaluate(ctx, inner, node.key)] = evaluate(ctx, inner, node.value)
+
+    _rounds(ctx, inner, node.for_in, add)
+    return results
+
+
+def _rounds(ctx: Context, frame: Frame, loop: cst.CompFor, body: Callable[[], None]) -> None:
+    for item in iterate(ctx, evaluate(ctx, frame, loop.iter)):
+        bind_target(ctx, frame, loop.target, item)
+        tests = (arithmetic.truth(ctx, evaluate(ctx, frame, test.test)) for test in loop.ifs)
+        if not all(tests):
+            continue
+        if loop.inner_for_in is not None:
+            _rounds(ctx, frame, loop.inner_for_in, body)
+        else:
+            body()
+
+
+def bind_target(ctx: Context, frame: Frame, target: cst.CSTNode, value: Any) -> None:
+    """Assign a value to a name, or its elements to a tuple of targets."""
+    match target:
+        case cst.Name():
+            frame.variables[target.value] = value
+            return
+        case cst.Tuple() | cst.List():
+            values = iterate(ctx, value)
+            stars = [i for i, e in enumerate(target.elements) if isinstance(e, cst.StarredElement)]
+            count = len(target.elements)
+            if len(values) != count and not (stars and len(values) >= count - 1):
+                ctx.refuse(
+                    NotIterable(span=ctx.span, what=f"{len(values)} values into {count} names")
+                )
+            if stars:
+                at, extra = stars[0], len(values) - count + 1
+                values = [*values[:at], values[at : at + extra], *values[at + extra :]]
+            for element, item in zip(target.elements, values, strict=True):
+                bind_target(ctx, frame, element.value, item)
+            return
+    what = f"assignment to {', '.join(target_names(target)) or 'this'}"
+    ctx.refuse(Unsupported(span=ctx.span, what=what))
+
+
+_HANDLERS: dict[type[cst.CSTNode], Callable[[Context, Frame, Any], Any]] = {
+    cst.Name: _name,
+    cst.Integer: _integer,
+    cst.Float: _float,
+    cst.SimpleString: _string,
+    cst.ConcatenatedString: _concatenated,
+    cst.FormattedString: _formatted,
+    cst.Tuple: _tuple,
+    cst.List: _list,
+    cst.Dict: _dict,
+    cst.BinaryOperation: _binary,
+    cst.UnaryOperation: _unary,
+    cst.Comparison: _comparison,
+    cst.BooleanOperation: _boolean,
+    cst.IfExp: _conditional,
+    cst.Attribute: _attribute,
+    cst.Subscript: _subscript,
+    cst.Call: _call,
+    cst.Lambda: _lambda,
+    cst.ListComp: _list_comprehension,
+    cst.DictComp: _dict_comprehension,
+    cst.Ellipsis: lambda ctx, frame, node: ...,
+}

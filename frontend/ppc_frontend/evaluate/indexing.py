@@ -1,0 +1,151 @@
+"""Subscripts: of lists, tuples, dictionaries and strings now, of graph values as nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ppc.diagnostics.language import BadOperation, NotKnown, Unsupported
+from ppc.diagnostics.model_language import ShapeMismatch
+from ppc.ir.build import Value
+from ppc.ir.primitives import show
+from ppc.ir.sizes import Size
+from ppc_frontend.context import Context
+from ppc_frontend.tensors import describe, integer, is_tensor, tensor
+from ppc_frontend.values import POISON, Given, PoisonedError
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """`start:stop:step`, each known or None."""
+
+    start: Any
+    stop: Any
+    step: Any
+
+
+def subscript(ctx: Context, value: Any, items: list[Any]) -> Any:
+    """`value[items]`."""
+    if value is POISON or any(item is POISON for item in items):
+        raise PoisonedError
+    if isinstance(value, Value | Given):
+        return index(ctx, tensor(ctx, value), items)
+    if any(is_tensor(item) for item in items) and isinstance(value, list | tuple):
+        return index(ctx, tensor(ctx, value), items)  # a list of numbers or tensors is stacked
+    key = items[0] if len(items) == 1 else tuple(items)
+    if isinstance(key, Slice):
+        parts = (key.start, key.stop, key.step)
+        key = slice(*(ctx.fixed(p) if isinstance(p, Size) else p for p in parts))
+    elif isinstance(key, Size):
+        key = ctx.fixed(key)
+    try:
+        return value[key]
+    except (TypeError, KeyError, IndexError) as error:
+        words = f"{describe(value)}[{describe(items[0])}]"
+        ctx.refuse(BadOperation(span=ctx.span, reason=f"{words}: {error}"))
+
+
+def index(ctx: Context, value: Value, items: list[Any]) -> Value:
+    """A graph value indexed as NumPy does what code sees; rows of a plate stay rows."""
+    items = _without_ellipsis(ctx, value, items)
+    for _ in range(ctx.lead(value)):
+        first = items.pop(0) if items else Slice(None, None, None)
+        if first != Slice(None, None, None):
+            if first is None:
+                ctx.across(value, "adding an axis before the rows")
+            ctx.across(value, "indexing")
+    axis = -value.type.rank  # the axis that the next item is about, counted from the right
+    if sum(item is not None for item in items) > value.type.rank:
+        ctx.refuse(
+            ShapeMismatch(
+                span=ctx.span,
+                reason=f"there are more indices than dimensions in {show(ctx.visible(value))}",
+            )
+        )
+    if sum(is_tensor(item) or isinstance(item, list) for item in items) > 1:
+        ctx.refuse(Unsupported(span=ctx.span, what="indexing with more than one array"))
+    for item in items:
+        if item is None:
+            value = ctx.op("expand_dims", value, axis=axis - 1)
+        elif isinstance(item, Slice):
+            value = _sliced(ctx, value, axis, item)
+            axis += 1
+        elif isinstance(item, bool):
+            ctx.refuse(NotKnown(span=ctx.span, what="an index", found=describe(item)))
+        elif isinstance(item, int | Size):
+            value = _at(ctx, value, axis, item)
+            axis += 1
+        else:
+            value = _taken(ctx, value, axis, item)
+            axis += 1
+    return value
+
+
+def _without_ellipsis(ctx: Context, value: Value, items: list[Any]) -> list[Any]:
+    if not any(item is ... for item in items):
+        return list(items)
+    at = next(i for i, item in enumerate(items) if item is ...)
+    others = sum(item is not None and item is not ... for item in items)
+    fill = ctx.lead(value) + value.type.rank - others
+    whole = [Slice(None, None, None)] * max(0, fill)
+    return [*items[:at], *whole, *items[at + 1 :]]
+
+
+def _at(ctx: Context, value: Value, axis: int, item: int | Size) -> Value:
+    length = value.type.shape[axis]
+    position = Size.of(item)
+    known, count = ctx.known_size(position), ctx.known_size(length)
+    if known is not None and count is not None and not -count <= known < count:
+        reason = f"index {known} is out of range for {count} elements"
+        ctx.refuse(ctx.shape_mistake(reason, (value,)))
+    if position.value is not None and position.value < 0:
+        position = length + position
+    return ctx.op("index", value, axis=axis, at=position)
+
+
+def _sliced(ctx: Context, value: Value, axis: int, item: Slice) -> Value:
+    length = value.type.shape[axis]
+    step = 1 if item.step is None else integer(ctx, item.step, "a step")
+    if step == 0:
+        ctx.refuse(NotKnown(span=ctx.span, what="a step other than 0", found="0"))
+    if step == -1 and item.start is None and item.stop is None:
+        return ctx.op("flip", value, axis=axis)
+    if step < 0:
+        ctx.refuse(Unsupported(span=ctx.span, what="a slice with a negative step"))
+    start, stop = _bound(ctx, item.start, length, 0), _bound(ctx, item.stop, length, length)
+    if step == 1 and start.value == 0 and stop == length:
+        return value
+    extent = ctx.known_size(stop - start)
+    if extent is not None and extent < 0:
+        stop = start
+    return ctx.op("slice", value, axis=axis, start=start, stop=stop, step=step)
+
+
+def _bound(ctx: Context, bound: Any, length: Size, default: Size | int) -> Size:
+    """An end of a slice counted from the left; clamped where the sizes are known, as NumPy does."""
+    if bound is None:
+        return Size.of(default)
+    if isinstance(bound, bool) or not isinstance(bound, int | Size):
+        ctx.refuse(NotKnown(span=ctx.span, what="the end of a slice", found=describe(bound)))
+    end = Size.of(bound)
+    if end.value is not None and end.value < 0:
+        end = length + end
+    known, count = ctx.known_size(end), ctx.known_size(length)
+    if known is not None and known < 0:
+        return Size.of(0)
+    if known is not None and count is not None and known > count:
+        return length
+    return end
+
+
+def _taken(ctx: Context, value: Value, axis: int, item: Any) -> Value:
+    """Elements at integer positions, themselves a graph value."""
+    position = tensor(ctx, item)
+    if position.type.dtype == "bool":
+        ctx.refuse(Unsupported(span=ctx.span, what="indexing with a boolean mask"))
+    if ctx.lead(value) and ctx.lead(position):
+        # One position for each row is a pick in that row; what NumPy would do pairs the axes.
+        ctx.refuse(Unsupported(span=ctx.span, what="indexing rows with an index for each row"))
+    if ctx.lead(position) and value.type.rank + axis > 0:
+        ctx.refuse(Unsupported(span=ctx.span, what="indexing a later axis with rows"))
+    return ctx.op("take", value, position, axis=axis)

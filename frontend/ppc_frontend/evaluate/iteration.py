@@ -1,0 +1,38 @@
+"""Going through the elements of a value, one round after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ppc.diagnostics.language import NotIterable, TooManyRounds
+from ppc.ir.build import Value
+from ppc_frontend.context import Context
+from ppc_frontend.evaluate.indexing import index
+from ppc_frontend.tensors import describe, tensor
+from ppc_frontend.values import Given
+
+MOST_ROUNDS = 1000  # what a loop over known values may unroll to
+
+
+def unrollable(ctx: Context, count: int) -> None:
+    """Refuse loops that would unroll to too many nodes."""
+    if count > MOST_ROUNDS:
+        ctx.refuse(TooManyRounds(span=ctx.span, count=count, most=MOST_ROUNDS))
+
+
+def iterate(ctx: Context, value: Any) -> list[Any]:
+    """The elements of a known sequence, or the slices of a graph value of known length."""
+    if isinstance(value, Value | Given):
+        array = tensor(ctx, value)
+        if ctx.lead(array):
+            ctx.across(array, "iterating")
+        if not array.type.rank:
+            ctx.refuse(NotIterable(span=ctx.span, what="a scalar"))
+        count = ctx.fixed(array.type.shape[0])
+        unrollable(ctx, count)
+        return [index(ctx, array, [i]) for i in range(count)]
+    if isinstance(value, range):
+        unrollable(ctx, len(value))
+    if isinstance(value, list | tuple | str | range | dict):
+        return list(value)
+    ctx.refuse(NotIterable(span=ctx.span, what=describe(value)))

@@ -1,0 +1,120 @@
+"""Python's own functions, as far as models need them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ppc.diagnostics.language import BadOperation, PrintIgnored, Unsupported
+from ppc.ir.build import Value
+from ppc.ir.sizes import Size
+from ppc_frontend.context import Context
+from ppc_frontend.evaluate.arithmetic import simplified, truth
+from ppc_frontend.evaluate.attributes import length
+from ppc_frontend.evaluate.iteration import iterate
+from ppc_frontend.tensors import describe, is_tensor, tensor
+from ppc_frontend.values import Builtin, Given
+from ppc_frontend.vocabulary import builders, elementwise
+
+BUILTINS = frozenset(
+    "abs all any bool dict enumerate float int isinstance len list max min pow print range "
+    "reversed round sorted str sum tuple zip".split()
+)
+
+
+def call_builtin(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """Call one of `BUILTINS`."""
+    if name == "print":
+        ctx.warnings.append(PrintIgnored(span=ctx.span))
+        return None
+    if name == "isinstance":
+        ctx.refuse(Unsupported(span=ctx.span, what="`isinstance` in a model"))
+    if name == "len":
+        found = length(ctx, args[0]) if len(args) == 1 else None
+        if found is not None:
+            return found
+    if any(is_tensor(a) for a in args):
+        return _on_tensor(ctx, name, args)
+    if any(isinstance(a, Size) for a in args):
+        return _on_size(ctx, name, args)
+    if name in {"sum", "max", "min", "any", "all"} and len(args) == 1:
+        items = iterate(ctx, args[0])
+        if any(isinstance(item, Value | Given | Size) for item in items):
+            return _folded(ctx, name, items)
+    try:
+        result = _FUNCTIONS[name](*args, **kwargs)
+    except (TypeError, ValueError, OverflowError) as error:
+        words = ", ".join(describe(a) for a in args)
+        ctx.refuse(BadOperation(span=ctx.span, reason=f"{name}({words}): {error}"))
+    if name in {"zip", "enumerate", "reversed"}:
+        return list(result)
+    return result
+
+
+_FUNCTIONS: dict[str, Any] = {
+    "abs": abs, "all": all, "any": any, "bool": bool, "dict": dict, "enumerate": enumerate,
+    "float": float, "int": int, "len": len, "list": list, "max": max, "min": min, "pow": pow,
+    "range": range, "reversed": reversed, "round": round, "sorted": sorted, "str": str,
+    "sum": sum, "tuple": tuple, "zip": zip,
+}  # fmt: skip
+
+
+def _on_tensor(ctx: Context, name: str, args: Sequence[Any]) -> Any:
+    match name, list(args):
+        case "abs", [x]:
+            return ctx.op("abs", tensor(ctx, x))
+        case "float", [x]:
+            return tensor(ctx, x, "f32")
+        case "int", [x]:
+            return tensor(ctx, x, "i32")
+        case "round", [x]:
+            return ctx.op("round", tensor(ctx, x))
+        case "pow", [x, y]:
+            return elementwise.binary(ctx, "pow", x=x, y=y)
+        case (("max" | "min"), [x]):
+            return builders.reduction(ctx, name, x=x, axis=0)
+        case (("max" | "min"), [*items]):
+            return _folded(ctx, name, items)
+        case "sum", [x]:
+            return builders.reduction(ctx, "sum", x=x, axis=0)
+        case (("list" | "tuple"), [x]):
+            items = iterate(ctx, x)
+            return items if name == "list" else tuple(items)
+        case (("zip" | "enumerate"), _):
+            lists = [iterate(ctx, a) for a in args]
+            return list(_FUNCTIONS[name](*lists))
+    ctx.refuse(Unsupported(span=ctx.span, what=f"`{name}` of a tensor"))
+
+
+def _on_size(ctx: Context, name: str, args: Sequence[Any]) -> Any:
+    if name == "int" and len(args) == 1:
+        return args[0]
+    if name == "float" and len(args) == 1:
+        return tensor(ctx, args[0], "f32")
+    if name == "str":
+        return str(ctx.fixed(args[0]))
+    if name == "bool":
+        return truth(ctx, args[0])
+    fixed = [ctx.fixed(a) if isinstance(a, Size) else a for a in args]
+    return call_builtin(ctx, name, fixed, {})
+
+
+def _folded(ctx: Context, name: str, items: Sequence[Any]) -> Any:
+    """`sum`, `max`, `min`, `any` or `all` of known many graph values or sizes."""
+    if name == "sum" and not any(is_tensor(item) for item in items):
+        return simplified(sum((Size.of(item) for item in items), Size()))
+    if not any(is_tensor(item) for item in items):
+        fixed = [ctx.fixed(i) if isinstance(i, Size) else i for i in items]
+        return _FUNCTIONS[name](fixed)
+    primitive = {
+        "sum": "add", "max": "maximum", "min": "minimum", "any": "logical_or", "all": "logical_and"
+    }[name]  # fmt: skip
+    result = items[0]
+    for item in items[1:]:
+        result = ctx.op(primitive, elementwise.operand(ctx, result), elementwise.operand(ctx, item))
+    return result
+
+
+def is_builtin(value: Any, name: str) -> bool:
+    """Whether a value is that function of Python."""
+    return isinstance(value, Builtin) and value.name == name

@@ -1,0 +1,308 @@
+"""Statements: each is given up alone where it is refused, so that all mistakes are found."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import libcst as cst
+
+from ppc.diagnostics.language import BadOperation, BranchOnTensor, UndefinedName, Unsupported
+from ppc.diagnostics.model_language import NestedPlate
+from ppc.ir.build import Value
+from ppc.ir.nodes import Const, Data, Hyper, Param, Sample
+from ppc.ir.sizes import Size
+from ppc.ir.types import Axis
+from ppc_frontend import layers, sites
+from ppc_frontend.context import Context, Plate
+from ppc_frontend.evaluate import arithmetic
+from ppc_frontend.evaluate.expressions import (
+    bind_target,
+    evaluate,
+    make_function,
+    subscript_items,
+)
+from ppc_frontend.evaluate.iteration import iterate
+from ppc_frontend.scope import Frame, binds, imports, target_names
+from ppc_frontend.source import statements
+from ppc_frontend.tensors import describe, is_tensor, size
+from ppc_frontend.values import POISON, PoisonedError, Ref, RejectedError
+from ppc_frontend.vocabulary import base
+
+
+class _Return(Exception):  # noqa: N818  # control flow, no error
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+
+class _Break(Exception):  # noqa: N818  # control flow, no error
+    pass
+
+
+class _Continue(Exception):  # noqa: N818  # control flow, no error
+    pass
+
+
+def run_body(ctx: Context, frame: Frame, node: cst.FunctionDef) -> Any:
+    """The value that a function returns. Raises PoisonedError where it was refused."""
+    try:
+        run_block(ctx, frame, node.body)
+    except _Return as returned:
+        if returned.value is POISON:
+            raise PoisonedError from None
+        return returned.value
+    return None
+
+
+def run_block(ctx: Context, frame: Frame, body: cst.BaseSuite) -> None:
+    """Run statements one after the other."""
+    for statement in statements(body):
+        run(ctx, frame, statement)
+
+
+def run(ctx: Context, frame: Frame, node: cst.CSTNode) -> None:
+    """Run one statement; where it is refused, note why and poison what it would have bound."""
+    try:
+        with ctx.at(frame.module.span(node)):
+            handler = _HANDLERS.get(type(node))
+            if handler is None:
+                what = _NAMES.get(type(node), f"`{type(node).__name__.lower()}`")
+                ctx.refuse(Unsupported(span=ctx.span, what=what))
+            handler(ctx, frame, node)
+    except (RejectedError, PoisonedError) as error:
+        if isinstance(error, RejectedError):
+            ctx.mistakes.append(error.mistake)
+        _poison(frame, node)
+        if isinstance(node, cst.Return):
+            raise _Return(POISON) from None
+
+
+def _poison(frame: Frame, node: cst.CSTNode) -> None:
+    for name in binds(node):
+        frame.variables[name] = POISON
+    if isinstance(node, cst.If | cst.For | cst.While | cst.With | cst.Try):
+        for child in node.children:
+            for inner in child.children if isinstance(child, cst.BaseSuite) else [child]:
+                parts = inner.body if isinstance(inner, cst.SimpleStatementLine) else [inner]
+                for part in parts:
+                    _poison(frame, part)
+
+
+# --- small statements ----------------------------------------------------------------------------
+
+
+def _expression(ctx: Context, frame: Frame, node: cst.Expr) -> None:
+    if isinstance(node.value, cst.SimpleString | cst.ConcatenatedString | cst.Ellipsis):
+        return
+    evaluate(ctx, frame, node.value)
+
+
+def _assign(ctx: Context, frame: Frame, node: cst.Assign) -> None:
+    value = evaluate(ctx, frame, node.value)
+    for target in node.targets:
+        assign(ctx, frame, target.target, value)
+
+
+def _annotated(ctx: Context, frame: Frame, node: cst.AnnAssign) -> None:
+    if node.value is not None:
+        assign(ctx, frame, node.target, evaluate(ctx, frame, node.value))
+
+
+def _augmented(ctx: Context, frame: Frame, node: cst.AugAssign) -> None:
+    if not isinstance(node.target, cst.Name):
+        ctx.refuse(Unsupported(span=ctx.span, what="augmented assignment to an element"))
+    left, right = evaluate(ctx, frame, node.target), evaluate(ctx, frame, node.value)
+    assign(ctx, frame, node.target, arithmetic.binary(ctx, type(node.operator), left, right))
+
+
+def assign(ctx: Context, frame: Frame, target: cst.CSTNode, value: Any) -> None:
+    """Bind a value; sites, parameters, layers and nodes without a name get the target's."""
+    if isinstance(target, cst.Subscript):
+        _assign_element(ctx, frame, target, value)
+        return
+    if isinstance(target, cst.Name):
+        suffix = "".join(f"_{i}" for i in ctx.loop)
+        name_values(ctx, target.value + suffix, value)
+    elif isinstance(target, cst.Tuple | cst.List):
+        names = [list(target_names(element.value)) for element in target.elements]
+        if isinstance(value, list | tuple) and len(value) == len(names):
+            for name, item in zip(names, value, strict=True):
+                if len(name) == 1:
+                    name_values(ctx, name[0], item)
+    bind_target(ctx, frame, target, value)
+
+
+def name_values(ctx: Context, name: str, value: Any) -> None:
+    """Give the user's name to what has none yet: elements of a list get it with their index."""
+    match value:
+        case Value():
+            node = ctx.builder.nodes[value.name]
+            if isinstance(node, Sample | Param):
+                if ctx.sites_of.get(value.name) == "":
+                    ctx.sites_of[value.name] = sites.claim(ctx, name)
+            elif not isinstance(node, Const | Data | Hyper):
+                ctx.hints.setdefault(value.name, name)
+        case layers.Dense() | layers.Sequential():
+            value.name = value.name or name
+        case list() | tuple():
+            for i, item in enumerate(value):
+                if not isinstance(item, Value) or ctx.sites_of.get(item.name) == "":
+                    name_values(ctx, f"{name}_{i}", item)
+
+
+def _assign_element(ctx: Context, frame: Frame, target: cst.Subscript, value: Any) -> None:
+    owner = evaluate(ctx, frame, target.value)
+    if is_tensor(owner):
+        ctx.refuse(Unsupported(span=ctx.span, what="assignment to an element of a tensor"))
+    if not isinstance(owner, list | dict):
+        what = f"assignment to an element of {describe(owner)}"
+        ctx.refuse(Unsupported(span=ctx.span, what=what))
+    items = subscript_items(ctx, frame, target)
+    key = items[0] if len(items) == 1 else tuple(items)
+    if isinstance(key, Size):
+        key = ctx.fixed(key)
+    if isinstance(target.value, cst.Name):
+        keys = key if isinstance(key, tuple) else (key,)
+        if all(isinstance(k, int | str) for k in keys):
+            name_values(ctx, "_".join([target.value.value, *map(str, keys)]), value)
+    elements: Any = owner
+    try:
+        elements[key] = value
+    except (IndexError, TypeError) as error:
+        ctx.refuse(BadOperation(span=ctx.span, reason=str(error)))
+
+
+def _return(ctx: Context, frame: Frame, node: cst.Return) -> None:
+    raise _Return(None if node.value is None else evaluate(ctx, frame, node.value))
+
+
+def _import(ctx: Context, frame: Frame, node: cst.Import | cst.ImportFrom) -> None:
+    frame.variables.update(imports(node))
+
+
+def _nothing(ctx: Context, frame: Frame, node: cst.CSTNode) -> None:
+    """`pass` and `assert`: a model is compiled, its assertions are not run."""
+
+
+def _break(ctx: Context, frame: Frame, node: cst.Break) -> None:
+    raise _Break
+
+
+def _continue(ctx: Context, frame: Frame, node: cst.Continue) -> None:
+    raise _Continue
+
+
+# --- compound statements -------------------------------------------------------------------------
+
+
+def _function(ctx: Context, frame: Frame, node: cst.FunctionDef) -> None:
+    if node.decorators or node.asynchronous:
+        ctx.refuse(Unsupported(span=ctx.span, what="a decorated or async function in a model"))
+    name = node.name.value
+    frame.variables[name] = make_function(ctx, frame, name, node)
+
+
+def _if(ctx: Context, frame: Frame, node: cst.If) -> None:
+    test = evaluate(ctx, frame, node.test)
+    with ctx.at(frame.module.span(node.test)):
+        if is_tensor(test):
+            ctx.refuse(BranchOnTensor(span=ctx.span, what="`if`"))
+        taken = arithmetic.truth(ctx, test)
+    if taken:
+        run_block(ctx, frame, node.body)
+    elif isinstance(node.orelse, cst.If):
+        run(ctx, frame, node.orelse)
+    elif node.orelse is not None:
+        run_block(ctx, frame, node.orelse.body)
+
+
+def _for(ctx: Context, frame: Frame, node: cst.For) -> None:
+    values = evaluate(ctx, frame, node.iter)
+    with ctx.at(frame.module.span(node.iter)):
+        items = iterate(ctx, values)
+    for i, item in enumerate(items):
+        ctx.loop.append(i)
+        before = len(ctx.mistakes)
+        try:
+            bind_target(ctx, frame, node.target, item)
+            run_block(ctx, frame, node.body)
+        except _Continue:
+            pass
+        except _Break:
+            return
+        finally:
+            ctx.loop.pop()
+        if len(ctx.mistakes) > before:  # the other rounds would only repeat it
+            return
+    if node.orelse is not None:
+        run_block(ctx, frame, node.orelse.body)
+
+
+def _with(ctx: Context, frame: Frame, node: cst.With) -> None:
+    opened = 0
+    try:
+        for item in node.items:
+            _open_plate(ctx, frame, item.item)
+            opened += 1
+        run_block(ctx, frame, node.body)
+    finally:
+        for _ in range(opened):
+            ctx.plates.pop()
+
+
+def _open_plate(ctx: Context, frame: Frame, item: cst.BaseExpression) -> None:
+    """`inf.datamodel()`, `inf.datamodel(size)`: a plate; its name is that of its size."""
+    with ctx.at(frame.module.span(item)):
+        function = evaluate(ctx, frame, item.func) if isinstance(item, cst.Call) else None
+        if not isinstance(item, cst.Call) or function != Ref("ppc.datamodel"):
+            ctx.refuse(Unsupported(span=ctx.span, what="`with` of anything but inf.datamodel()"))
+        args = [evaluate(ctx, frame, a.value) for a in item.args if a.keyword is None]
+        named = {
+            a.keyword.value: evaluate(ctx, frame, a.value)
+            for a in item.args
+            if a.keyword is not None
+        }
+        bound = base.bind(ctx, "inf.datamodel", "size=None, name=None", args, named)
+        if ctx.plates:
+            first = ctx.plates[-1]
+            others = ((first.span, "the outer one is opened here"),)
+            ctx.refuse(NestedPlate(span=ctx.span, others=others))
+        default = ctx.default_plate
+        length = Size.of(default)
+        if bound["size"] not in (None, 0):
+            length = size(ctx, bound["size"])
+        name = bound["name"] or length.name or default
+        sites.open_axis(ctx, Axis(name, size=length))
+        ctx.plates.append(Plate(name, ctx.span))
+
+
+def _undefined(ctx: Context, frame: Frame, node: cst.Del) -> None:
+    for name in target_names(node.target):
+        if frame.variables.pop(name, None) is None:
+            ctx.refuse(UndefinedName(span=ctx.span, name=name, near=""))
+
+
+_NAMES: dict[type[cst.CSTNode], str] = {
+    cst.While: "a `while` loop",
+    cst.ClassDef: "a class in a model",
+    cst.Match: "`match`",
+}
+
+_HANDLERS: dict[type[cst.CSTNode], Any] = {
+    cst.Expr: _expression,
+    cst.Assign: _assign,
+    cst.AnnAssign: _annotated,
+    cst.AugAssign: _augmented,
+    cst.Return: _return,
+    cst.Import: _import,
+    cst.ImportFrom: _import,
+    cst.Pass: _nothing,
+    cst.Assert: _nothing,
+    cst.Break: _break,
+    cst.Continue: _continue,
+    cst.FunctionDef: _function,
+    cst.If: _if,
+    cst.For: _for,
+    cst.With: _with,
+    cst.Del: _undefined,
+}

@@ -1,0 +1,168 @@
+"""Names: what a name stands for in a function body, in its closure, in its module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import libcst as cst
+
+from ppc_frontend.source import ParsedModule, statements
+from ppc_frontend.values import Ref
+
+# Packages that speak another's language.
+ALIASES: Mapping[str, str] = {
+    "inferpy": "ppc",
+    "tensorflow.compat.v1": "tensorflow",
+    "tensorflow.compat.v2": "tensorflow",
+    "keras": "tensorflow.keras",
+    "tf_keras": "tensorflow.keras",
+    "ppc.tf": "tensorflow",
+    "ppc.models": "ppc",
+    "ppc.distributions": "ppc",
+    "tensorflow.numpy": "numpy",
+    "tensorflow.experimental.numpy": "numpy",
+}
+
+
+def canonical(path: str) -> str:
+    """The dotted name under the library whose table it is in."""
+    changed = True
+    while changed:
+        changed = False
+        for alias, target in ALIASES.items():
+            if path == alias or path.startswith(alias + "."):
+                path, changed = target + path[len(alias) :], True
+    return path
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """The names of one function call; `parent` is the frame the function was written in."""
+
+    module: ParsedModule
+    parent: Frame | None
+    outside: Callable[[str], Any] | None = None  # the module's own names; raises KeyError
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def find(self, name: str) -> Any:
+        """The value of a name. Raises KeyError."""
+        frame: Frame | None = self
+        while frame is not None:
+            if name in frame.variables:
+                return frame.variables[name]
+            if frame.outside is not None:
+                with suppress(KeyError):
+                    return frame.outside(name)
+            frame = frame.parent
+        raise KeyError(name)
+
+    def names(self) -> Iterator[str]:
+        """The names that are bound, for the nearest one to a misspelt one."""
+        frame: Frame | None = self
+        while frame is not None:
+            yield from frame.variables
+            yield from module_names(frame.module)
+            frame = frame.parent
+
+
+@dataclass(slots=True)
+class ModuleNames:
+    """What a module's top level binds, and by which statements, in order."""
+
+    bound: dict[str, list[cst.CSTNode]] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.bound)
+
+
+def module_names(module: ParsedModule) -> ModuleNames:
+    """The names that the top level of a module binds."""
+    return block_names(module.tree)
+
+
+def block_names(body: cst.Module | cst.BaseSuite) -> ModuleNames:
+    """The names that a block binds, those in its branches too."""
+    names = ModuleNames()
+    _collect(body, names)
+    return names
+
+
+def _collect(body: cst.Module | cst.BaseSuite, names: ModuleNames) -> None:
+    for item in statements(body):
+        for name in binds(item):
+            names.bound.setdefault(name, []).append(item)
+        match item:
+            case cst.If():
+                _collect(item.body, names)
+                if isinstance(item.orelse, cst.Else):
+                    _collect(item.orelse.body, names)
+            case cst.Try():
+                _collect(item.body, names)
+                for handler in item.handlers:
+                    _collect(handler.body, names)
+
+
+def binds(item: cst.CSTNode) -> Iterator[str]:
+    """The names that a statement binds."""
+    match item:
+        case cst.FunctionDef() | cst.ClassDef():
+            yield item.name.value
+        case cst.Assign():
+            for target in item.targets:
+                yield from target_names(target.target)
+        case cst.AnnAssign() | cst.AugAssign():
+            yield from target_names(item.target)
+        case cst.For():
+            yield from target_names(item.target)
+        case cst.Import() | cst.ImportFrom():
+            yield from imports(item)
+
+
+def target_names(target: cst.CSTNode) -> Iterator[str]:
+    """The names in an assignment target."""
+    match target:
+        case cst.Name():
+            yield target.value
+        case cst.Tuple() | cst.List():
+            for element in target.elements:
+                yield from target_names(element.value)
+        case cst.StarredElement():
+            yield from target_names(target.value)
+
+
+def imports(item: cst.Import | cst.ImportFrom) -> dict[str, Ref]:
+    """What an import statement binds; relative imports and `*` bind nothing that is known."""
+    found: dict[str, Ref] = {}
+    if isinstance(item, cst.Import):
+        for alias in item.names:
+            path = dotted(alias.name)
+            if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
+                found[alias.asname.name.value] = Ref(canonical(path))
+            else:
+                root = path.split(".", 1)[0]
+                found[root] = Ref(canonical(root))
+        return found
+    if isinstance(item.names, cst.ImportStar):
+        return found
+    module = "." * len(item.relative) + (dotted(item.module) if item.module else "")
+    for alias in item.names:
+        name = dotted(alias.name)
+        bound = name
+        if alias.asname is not None and isinstance(alias.asname.name, cst.Name):
+            bound = alias.asname.name.value
+        found[bound] = Ref(canonical(f"{module}.{name}"))
+    return found
+
+
+def dotted(node: cst.CSTNode) -> str:
+    """The dotted name of a chain of attributes; empty for anything else."""
+    match node:
+        case cst.Name():
+            return node.value
+        case cst.Attribute():
+            owner = dotted(node.value)
+            return f"{owner}.{node.attr.value}" if owner else ""
+    return ""

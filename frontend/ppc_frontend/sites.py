@@ -1,0 +1,218 @@
+"""Random variables, parameters and observations: `inf.Normal(...)`, `inf.Parameter(...)`."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ppc.diagnostics.language import NotKnown, UnknownName, nearest
+from ppc.diagnostics.model_language import (
+    BadName,
+    NotASite,
+    OneOf,
+    OutsideConstraint,
+    RandomInit,
+    RowOutsidePlate,
+    SampleShapeIgnored,
+)
+from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type
+from ppc.distributions.supports import outside, words
+from ppc.ir.build import Value
+from ppc.ir.nodes import REAL, Sample, Support, operands
+from ppc.ir.primitives import RuleError
+from ppc.ir.types import Axis
+from ppc_frontend.context import Context
+from ppc_frontend.tensors import describe, shape, tensor
+from ppc_frontend.values import SupportValue
+from ppc_frontend.vocabulary.base import bind
+from ppc_frontend.vocabulary.elementwise import dtype_of
+
+_COMMON = "validate_args:_=False, allow_nan_stats:_=True, *, name=None, sample_shape=(), dtype=None"
+
+
+def sample(
+    ctx: Context, distribution: Distribution, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Value:
+    """A random variable. Inside plates its type has their axes."""
+    function = f"inf.{distribution.name}"
+    names = [p.name for p in distribution.parameters]
+    signature = ", ".join([*(f"{name}=Ellipsis" for name in names), _COMMON])
+    bound = bind(ctx, function, signature.replace("Ellipsis", "..."), args, kwargs)
+    given = _given(ctx, distribution, {name: bound[name] for name in names})
+    values = {name: tensor(ctx, value, "f32") for name, value in given.items()}
+    ranks = [_event_rank(distribution, name) for name in values]
+    values = dict(zip(values, ctx.align(list(values.values()), ranks), strict=True))
+    plates = [plate.axis for plate in ctx.plates]
+    for value in values.values():
+        outside = [axis for axis in value.type.axes if axis not in plates]
+        if outside:
+            place = ctx.place(value)
+            others = ((place, "it is made here"),) if place else ()
+            ctx.refuse(RowOutsidePlate(span=ctx.span, plate=outside[0], others=others))
+    _check(ctx, distribution, values)
+    extra = shape(ctx, bound["sample_shape"])
+    if extra and plates:
+        ctx.warnings.append(SampleShapeIgnored(span=ctx.span))
+        extra = ()
+    try:
+        type_ = draw_type(
+            distribution, values, plates=plates, sample_shape=extra,
+            dtype=dtype_of(ctx, bound["dtype"]),
+        )  # fmt: skip
+    except RuleError as error:
+        ctx.refuse(ctx.shape_mistake(error.reason, list(values.values())))
+    hint = bound["name"] if isinstance(bound["name"], str) else distribution.name.lower()
+    if bound["name"] is not None:
+        claim(ctx, bound["name"])
+    value = ctx.builder.sample(hint, distribution.name, values, type_)
+    ctx.sites_of[value.name] = bound["name"] or ""
+    return value
+
+
+def _event_rank(distribution: Distribution, name: str) -> int:
+    parameter = distribution.parameter(name)
+    return parameter.event_rank if parameter else 0
+
+
+def _given(ctx: Context, distribution: Distribution, bound: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that are given, or have a default; of alternatives, the one that is given.
+
+    An alternative given as None is not given, as in TFP.
+    """
+    function = f"inf.{distribution.name}"
+    given: dict[str, Any] = {}
+    groups: dict[str, list[str]] = {}
+    for parameter in distribution.parameters:
+        value = bound[parameter.name]
+        if parameter.group:
+            groups.setdefault(parameter.group, []).append(parameter.name)
+            if value is None:
+                value = ...
+        if value is not ...:
+            given[parameter.name] = value
+        elif parameter.default is not None:
+            given[parameter.name] = parameter.default
+        elif not parameter.group:
+            ctx.missing(function, parameter.name)
+    for names in groups.values():
+        count = sum(name in given for name in names)
+        if count != 1:
+            ctx.refuse(OneOf(span=ctx.span, function=function, names=tuple(names), given=count))
+    return given
+
+
+def claim(ctx: Context, name: Any) -> str:
+    """Take a name for a site or parameter. Refuses one that is taken."""
+    if not isinstance(name, str):
+        ctx.refuse(NotKnown(span=ctx.span, what="a name", found=describe(name)))
+    if not name.isidentifier() or keyword.iskeyword(name):
+        ctx.refuse(BadName(span=ctx.span, name=name))
+    ctx.define(name, ctx.span)
+    return name
+
+
+def _check(ctx: Context, distribution: Distribution, values: Mapping[str, Value]) -> None:
+    """Refuse constants that are plainly outside their parameter's constraint."""
+    for name, value in values.items():
+        parameter = distribution.parameter(name)
+        constant = ctx.constant(value)
+        if parameter is None or constant is None or parameter.constraint.bounds:
+            continue
+        import numpy as np
+
+        array = np.asarray(constant, np.float64)
+        if SUPPORTS[parameter.constraint.kind].event_rank > array.ndim:
+            continue
+        bad = outside(parameter.constraint.kind, array)
+        if not bad.any():
+            continue
+        shown = constant if isinstance(constant, tuple) and not bad.ndim else array[bad].flat[0]
+        place = ctx.place(value)
+        others = ((place, "the value is made here"),) if place and place != ctx.span else ()
+        ctx.refuse(
+            OutsideConstraint(
+                span=ctx.span, distribution=distribution.name, parameter=name,
+                value=_shown(shown), words=words(parameter.constraint), others=others,
+            )
+        )  # fmt: skip
+
+
+def _shown(value: Any) -> str:
+    return f"{float(value):g}" if not isinstance(value, tuple) else str(list(value))
+
+
+def parameter(
+    ctx: Context, *, initial_value: Any, name: Any = None, support: Any = None, dtype: Any = None
+) -> Value:
+    """An optimised quantity; inside plates it has a row for each datum."""
+    value = tensor(ctx, initial_value, "f32")
+    if _random_ancestor(ctx, value):
+        ctx.refuse(RandomInit(span=ctx.span))
+    axes = tuple(dict.fromkeys([*value.type.axes, *(plate.axis for plate in ctx.plates)]))
+    type_ = value.type.with_axes(axes)
+    hint = claim(ctx, name) if name is not None else "parameter"
+    result = ctx.builder.param(hint, value, support=_support(ctx, support), type_=type_)
+    ctx.sites_of[result.name] = name or ""
+    return result
+
+
+def _random_ancestor(ctx: Context, value: Value) -> bool:
+    stack, seen = [value.name], set()
+    while stack:
+        node = ctx.builder.nodes[name := stack.pop()]
+        if isinstance(node, Sample):
+            return True
+        if name not in seen:
+            seen.add(name)
+            stack.extend(operands(node))
+    return False
+
+
+# Names of a bijection that users know for a support.
+_SUPPORT_WORDS: Mapping[str, str] = {"softplus": "positive", "exp": "positive"}
+SUPPORT_NAMES = (
+    *(row.name for row in SUPPORTS.values() if not row.bounds and not row.discrete),
+    *_SUPPORT_WORDS,
+)
+
+
+def _support(ctx: Context, value: Any) -> Support:
+    if value is None:
+        return REAL
+    kind = value.kind if isinstance(value, SupportValue) else value
+    if isinstance(kind, str) and kind in SUPPORT_NAMES:
+        return Support(_SUPPORT_WORDS.get(kind, kind))
+    near = nearest(kind, SUPPORT_NAMES) if isinstance(kind, str) else ""
+    ctx.refuse(UnknownName(span=ctx.span, kind="support", name=describe(value), near=near))
+
+
+def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Value:
+    """Give a random variable its value: the site becomes observed, its value an output."""
+    node = ctx.builder.nodes.get(variable.name) if isinstance(variable, Value) else None
+    if not isinstance(node, Sample):
+        ctx.refuse(NotASite(span=ctx.span, what=describe(variable)))
+    if name is not None:
+        ctx.sites_of[node.name] = claim(ctx, name)
+    observed = tensor(ctx, value, node.type.dtype)
+    try:
+        both = ctx.builder.sizes().broadcast(observed.type.shape, node.type.shape)
+        if both != node.type.shape:
+            raise RuleError("the observed value is larger than the variable")
+    except RuleError as error:
+        ctx.refuse(ctx.shape_mistake(error.reason, (observed, variable)))
+    ctx.builder.nodes[node.name] = replace(node, role="observed")
+    ctx.observed[node.name] = observed
+    return observed
+
+
+def open_axis(ctx: Context, axis: Axis) -> None:
+    """Declare a plate's axis."""
+    ctx.builder.axis(axis)
+    ctx.opened.add(axis.name)
+
+
+def distribution(name: str) -> Distribution | None:
+    """A distribution by its name."""
+    return DISTRIBUTIONS.get(name)

@@ -1,0 +1,176 @@
+"""From what an expression evaluates to, to graph values and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ppc.diagnostics.language import NotATensor, NotKnown
+from ppc.ir.build import Value
+from ppc.ir.nodes import ConstValue
+from ppc.ir.sizes import Size
+from ppc.ir.types import Axis, DType, Tensor
+from ppc_frontend.context import Context
+from ppc_frontend.values import (
+    POISON,
+    Bound,
+    Builtin,
+    DTypeValue,
+    Given,
+    Method,
+    PoisonedError,
+    Ref,
+    SupportValue,
+    UserFunction,
+)
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether arithmetic on a value makes nodes."""
+    return isinstance(value, Value | Given)
+
+
+def has_tensor(value: Any) -> bool:
+    """Whether a value is, or holds, graph values."""
+    if isinstance(value, list | tuple):
+        return any(has_tensor(item) for item in value)
+    return is_tensor(value)
+
+
+def tensor(ctx: Context, value: Any, dtype: DType | None = None) -> Value:
+    """A graph value; numbers and nested lists of them become constants."""
+    if isinstance(value, bool | int | float):
+        return ctx.builder.const(value, dtype)
+    result = _tensor(ctx, value)
+    return ctx.builder.cast(result, dtype) if dtype else result
+
+
+def _tensor(ctx: Context, value: Any) -> Value:
+    match value:
+        case Value():
+            return value
+        case Given():
+            return given(ctx, value)
+        case Size():
+            if value.value is not None:
+                return ctx.builder.const(value.value)
+            return ctx.builder.dim(value)
+        case bool() | int() | float():
+            return ctx.builder.const(value)
+        case list() | tuple() | range():
+            return _sequence(ctx, list(value))
+    if value is POISON:
+        raise PoisonedError
+    ctx.refuse(NotATensor(span=ctx.span, what=describe(value)))
+
+
+def _sequence(ctx: Context, items: list[Any]) -> Value:
+    if not items:
+        ctx.refuse(NotATensor(span=ctx.span, what="an empty list"))
+    constant = literal(items)
+    if constant is not None:
+        try:
+            return ctx.builder.const(constant)
+        except ValueError:
+            ctx.refuse(NotATensor(span=ctx.span, what="a ragged list"))
+    parts = [_tensor(ctx, item) for item in items]
+    return stack(ctx, parts, 0)
+
+
+def stack(ctx: Context, parts: Sequence[Value], axis: int) -> Value:
+    """Parts joined along a new visible axis."""
+    widest = max(parts, key=lambda p: (ctx.lead(p), p.type.rank))
+    at = ctx.axis(widest, axis, extra=1, what="stacking")
+    return ctx.op("stack", *parts, axis=at)
+
+
+def literal(value: Any) -> ConstValue | None:
+    """Nested tuples of numbers from nested lists of numbers; None where there is anything else."""
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        items = [literal(item) for item in value]
+        if items and all(item is not None for item in items):
+            return tuple(item for item in items if item is not None)
+    return None
+
+
+def given(ctx: Context, value: Given) -> Value:
+    """The value of an array argument, as code sees it here."""
+    key = value.name if value.array is None else id(value.array)
+    if key not in ctx.given:
+        dims = value.dims
+        axes: tuple[str, ...] = ()
+        if value.axis is not None and value.axis in ctx.assumed.plates:
+            ctx.builder.axis(Axis(value.axis, size=Size.of(value.axis)))
+            dims, axes = dims[1:], (value.axis,)
+        with ctx.at(value.span):
+            type_ = Tensor(value.dtype, axes, tuple(dims))
+            ctx.given[key] = ctx.builder.data(value.name, type_)
+        if value.array is not None:
+            ctx.arrays[ctx.given[key].name] = value.array
+    node = ctx.given[key]
+    open_axes = [plate.axis for plate in ctx.plates]
+    if node.type.axes and node.type.axes[0] not in open_axes:
+        return ctx.op("from_axis", node, axis=node.type.axes[0])
+    return node
+
+
+def size(ctx: Context, value: Any) -> Size:
+    """A size from an integer or symbolic integer. Refuses floats and graph values."""
+    match value:
+        case bool():
+            pass
+        case int() | Size():
+            return Size.of(value)
+        case Given():
+            pass
+    if value is POISON:
+        raise PoisonedError
+    ctx.refuse(NotKnown(span=ctx.span, what="a size", found=describe(value)))
+
+
+def shape(ctx: Context, value: Any) -> tuple[Size, ...]:
+    """A shape from an integer or a list of them."""
+    if isinstance(value, list | tuple):
+        return tuple(size(ctx, item) for item in value)
+    return (size(ctx, value),)
+
+
+def integer(ctx: Context, value: Any, what: str) -> int:
+    """An integer that decides structure: an axis, a number of parts."""
+    if isinstance(value, int):
+        return value
+    if isinstance(value, Size):
+        return ctx.fixed(value)
+    if value is POISON:
+        raise PoisonedError
+    ctx.refuse(NotKnown(span=ctx.span, what=what, found=describe(value)))
+
+
+def describe(value: Any) -> str:
+    """A value in a user's words."""
+    match value:
+        case Value() | Given():
+            return "a tensor"
+        case Size():
+            return f"the size {value}"
+        case None:
+            return "None"
+        case bool() | int() | float() | str():
+            return repr(value)
+        case list() | tuple() | dict():
+            return f"a {type(value).__name__}"
+        case Ref():
+            return value.path
+        case UserFunction():
+            return f"the function {value.name}"
+        case Builtin() | Method():
+            return f"the function {value.name}"
+        case Bound():
+            return "a function"
+        case DTypeValue():
+            return f"the dtype {value.dtype}"
+        case SupportValue():
+            return f"the support {value.kind}"
+    return getattr(value, "described", f"a {type(value).__name__}")

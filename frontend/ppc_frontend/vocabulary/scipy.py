@@ -1,0 +1,29 @@
+"""SciPy's vocabulary: `scipy.special`."""
+
+from __future__ import annotations
+
+from ppc_frontend.vocabulary import builders as b
+from ppc_frontend.vocabulary import elementwise as e
+from ppc_frontend.vocabulary.base import Row
+
+
+def rows() -> dict[str, Row]:
+    """By name below `scipy.` or `jax.scipy.`."""
+    unary = {
+        "gammaln": "lgamma", "digamma": "digamma", "psi": "digamma", "erf": "erf", "erfc": "erfc",
+        "erfinv": "erfinv", "expit": "sigmoid", "log_expit": "log_sigmoid", "log_ndtr": "log_ndtr",
+        "ndtr": "ndtr", "ndtri": "ndtri", "expm1": "expm1", "log1p": "log1p",
+    }  # fmt: skip
+    binary = {"betaln": "lbeta", "xlogy": "xlogy", "xlog1py": "xlog1py"}
+    return {
+        **{f"special.{k}": Row("x, /, out:-=None", e.unary, (v,)) for k, v in unary.items()},
+        **{f"special.{k}": Row("x, y, /, out:-=None", e.binary, (v,)) for k, v in binary.items()},
+        "special.logit": Row("x, /, out:-=None", e.logit),
+        "special.softmax": Row("x, axis=-1", b.along, ("softmax",)),
+        "special.log_softmax": Row("x, axis=-1", b.along, ("log_softmax",)),
+        "special.logsumexp": Row(
+            "a:x, axis=None, b:-=None, keepdims=False, return_sign:-=False",
+            b.reduction,
+            ("logsumexp",),
+        ),
+    }

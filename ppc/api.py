@@ -1,0 +1,268 @@
+"""What a user calls: `probmodel`, the model objects that it makes, and their queries."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ppc.diagnostics import (
+    KindError,
+    QueryError,
+    StateError,
+)
+from ppc.diagnostics.command import NotInModel
+from ppc.diagnostics.data import (
+    BadNumber,
+    NotFitted,
+    TargetRole,
+    UnknownTarget,
+    WrongKind,
+)
+from ppc.distributions import DISTRIBUTIONS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ppc.inference.fit import Fitted
+    from ppc.inference.methods import VI
+    from ppc.inference.query import Query
+    from ppc.ir.nodes import Graph
+
+    Array = NDArray[Any]
+
+
+def probmodel(builder: Callable[..., Any]) -> ModelFunction:
+    """Make a model of a function. Calling the result fixes its hyperparameters.
+
+    The function is compiled from its source and never run.
+    """
+    if not callable(builder):
+        found = type(builder).__name__
+        raise KindError(WrongKind(argument="probmodel", expected="a function", found=found))
+    return ModelFunction(builder)
+
+
+class ModelFunction:
+    """A model before its hyperparameters are fixed; call it to get a `ProbModel`."""
+
+    def __init__(self, builder: Callable[..., Any]) -> None:
+        self.builder = builder
+        functools.update_wrapper(self, builder)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> ProbModel:
+        """The model with these hyperparameters. Raises CompileError with all its mistakes."""
+        return ProbModel(self.builder, args, kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        # As a method, the model's first argument is the instance, as for any function.
+        return self if instance is None else functools.partial(self, instance)
+
+
+class ProbModel:
+    """A compiled model. Models are values: fitting one never touches another."""
+
+    def __init__(
+        self, builder: Callable[..., Any], args: Sequence[Any] = (), kwargs: Any = None
+    ) -> None:
+        from ppc_frontend.api import compile_function
+
+        compiled = compile_function(builder, tuple(args), dict(kwargs or {}))
+        self.name: str = compiled.graph.name
+        self.ir: Graph = compiled.graph
+        self.arrays: Mapping[str, Array] = compiled.arrays
+        self.fitted: Fitted | None = None
+
+    def __repr__(self) -> str:
+        state = "fitted" if self.fitted else "not fitted"
+        return f"<ppc.ProbModel {self.name}: sites {', '.join(self.sites)}; {state}>"
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The names of the random variables, in model order."""
+        return tuple(site.name for site in self.ir.samples)
+
+    def fit(
+        self,
+        data: Mapping[str, Any],
+        inference_method: VI,
+        *,
+        seed: int | None = None,
+        backend: str | None = None,
+        progress: bool | None = None,
+    ) -> None:
+        """Fit the model to data, `{site: array}`; the results are then in this model.
+
+        `seed` fixes every draw of the fit; without it one is taken from ppc's generator
+        (`ppc.inference.seed`). `progress` shows a bar (default: where a terminal looks on). A
+        second fit starts afresh. Raises DataError (a ValueError) with every mistake in the data,
+        CompileError where the guide does not match, and leaves earlier results alone if it does.
+        """
+        from ppc.inference.fit import fit
+
+        self.fitted = fit(
+            self, data, inference_method, seed=seed, backend=backend, progress=progress
+        )
+
+    @property
+    def params(self) -> Mapping[str, Array]:
+        """The fitted parameters by name, each on its support. Raises StateError before `fit`."""
+        return self._fitted("params").parameters()
+
+    def prior(
+        self,
+        target_names: str | Sequence[str] | None = None,
+        data: Mapping[str, Any] | None = None,
+        size_datamodel: int | None = None,
+        *,
+        seed: int | None = None,
+        backend: str | None = None,
+    ) -> Query:
+        """A query of the model alone; `size_datamodel` rows, as many as `data` has, or 1.
+
+        After a fit the networks and parameters of the model are the fitted ones.
+        """
+        from ppc.inference.query import prior
+
+        targets = self._targets(target_names)
+        _rows_argument(size_datamodel)
+        return prior(self, targets, data, size_datamodel, seed=seed, backend=backend)
+
+    def posterior(
+        self,
+        target_names: str | Sequence[str] | None = None,
+        data: Mapping[str, Any] | None = None,
+        *,
+        seed: int | None = None,
+        backend: str | None = None,
+    ) -> Query:
+        """A query of the guide for latent sites: of the fitted rows, or of those in `data`."""
+        from ppc.inference.query import posterior
+
+        fitted = self._fitted("posterior")
+        targets = self._targets(target_names, fitted.latent, "not observed")
+        return posterior(fitted, targets, data, seed=seed, backend=backend)
+
+    def posterior_predictive(
+        self,
+        target_names: str | Sequence[str] | None = None,
+        data: Mapping[str, Any] | None = None,
+        size_datamodel: int | None = None,
+        *,
+        local: str = "guide",
+        seed: int | None = None,
+        backend: str | None = None,
+    ) -> Query:
+        """A query of observed sites under the fitted posterior.
+
+        With `data` for the rows, their latents are inferred through the guide (`local="guide"`)
+        or drawn from the prior (`local="prior"`). Without, the rows are new: `size_datamodel` of
+        them, as many as were fitted by default.
+        """
+        from ppc.inference.query import predictive
+
+        fitted = self._fitted("posterior_predictive")
+        targets = self._targets(target_names, fitted.observed, "observed")
+        _rows_argument(size_datamodel)
+        if local not in ("guide", "prior"):
+            raise QueryError(
+                BadNumber(argument="local", expected="'guide' or 'prior'", found=repr(local))
+            )
+        return predictive(
+            fitted, targets, data, size_datamodel, local=local, seed=seed, backend=backend
+        )
+
+    def log_density(self, values: Mapping[str, Any], *, backend: str | None = None) -> float:
+        """log p of all sites at `values`: on their supports, all rows, no Jacobian.
+
+        Parameters are as fitted, or as they start before a fit.
+        """
+        from ppc.inference.query import log_density
+
+        return log_density(self, values, backend=backend)
+
+    def emit(
+        self,
+        inference_method: VI,
+        observed: Sequence[str],
+        *,
+        backend: str | None = None,
+    ) -> str:
+        """The text of the program that fits this model: what `fit` would run."""
+        from ppc.inference.fit import program
+        from ppc.registry import backend as find
+
+        return find(backend).emit(program(self, tuple(observed), inference_method))
+
+    def _fitted(self, call: str) -> Fitted:
+        if self.fitted is None:
+            raise StateError(NotFitted(call=call))
+        return self.fitted
+
+    def _targets(
+        self,
+        names: str | Sequence[str] | None,
+        allowed: Sequence[str] | None = None,
+        wanted: str = "",
+    ) -> tuple[str, ...]:
+        """The targets in model order. Raises QueryError for names that cannot be asked for."""
+        allowed = self.sites if allowed is None else tuple(allowed)
+        if names is None or (not isinstance(names, str) and not len(names)):
+            return tuple(name for name in self.sites if name in allowed)
+        asked = (names,) if isinstance(names, str) else tuple(names)
+        unknown = [name for name in asked if name not in self.sites]
+        if unknown:
+            raise QueryError([UnknownTarget(name=str(n), sites=self.sites) for n in unknown])
+        wrong = [name for name in asked if name not in allowed]
+        if wrong:
+            raise QueryError(
+                [TargetRole(name=n, wanted=wanted, allowed=tuple(allowed)) for n in wrong]
+            )
+        return tuple(name for name in self.sites if name in asked)
+
+
+def _rows_argument(size: int | None) -> None:
+    if size is None:
+        return
+    if not isinstance(size, int) or isinstance(size, bool):
+        found = type(size).__name__
+        raise KindError(WrongKind(argument="size_datamodel", expected="an integer", found=found))
+    if size < 1:
+        raise QueryError(
+            BadNumber(argument="size_datamodel", expected="greater than 0", found=str(size))
+        )
+
+
+def _outside(name: str) -> NoReturn:
+    raise StateError(NotInModel(name=f"inf.{name}"))
+
+
+def datamodel(size: int | str | None = None) -> AbstractContextManager[None]:
+    """The plate of the data's rows; inside a model function only."""
+    _outside("datamodel")
+
+
+def Parameter(initial_value: Any, name: str | None = None, *, support: str = "real") -> Any:  # noqa: N802  # InferPy's name
+    """An optimised quantity that starts at `initial_value`; inside a model function only."""
+    _outside("Parameter")
+
+
+def observe(variable: Any, value: Any) -> Any:
+    """Observe a random variable at a value; inside a model function only."""
+    _outside("observe")
+
+
+def distribution(name: str) -> Callable[..., NoReturn] | None:
+    """The constructor `inf.NAME` of a distribution, or None where there is none."""
+    row = DISTRIBUTIONS.get(name)
+    if row is None:
+        return None
+
+    def construct(*args: Any, **kwargs: Any) -> NoReturn:
+        _outside(name)
+
+    construct.__name__ = construct.__qualname__ = name
+    parameters = ", ".join(p.name for p in row.parameters)
+    construct.__doc__ = f"{name}({parameters}): {row.source}"
+    return construct

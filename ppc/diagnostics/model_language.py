@@ -1,0 +1,291 @@
+"""Mistakes in a model: sites, plates, shapes, parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ppc.diagnostics.base import Mistake, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoModel(Mistake):
+    """A file without a model, or without the one that is asked for."""
+
+    code: ClassVar[str] = "no-model"
+    path: str
+    name: str = ""
+    found: tuple[str, ...] = ()
+    near: str = ""
+
+    def message(self) -> str:
+        if self.name:
+            return f"{self.path} has no model named `{self.name}`"
+        if self.found:
+            return f"{self.path} has several models: {', '.join(self.found)}"
+        return f"{self.path} has no model"
+
+    def help(self) -> str:
+        if self.near:
+            return f"did you mean `{self.near}`?"
+        if self.found:
+            return f"say which one, as {self.path}:{self.found[0]}"
+        return "a model is a function with the decorator @inf.probmodel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownSetting(Mistake):
+    """A value for a hyperparameter that the model does not have."""
+
+    code: ClassVar[str] = "unknown-setting"
+    model: str
+    name: str
+    near: str = ""
+
+    def message(self) -> str:
+        return f"the model {self.model} has no parameter `{self.name}`"
+
+    def help(self) -> str:
+        return f"did you mean `{self.near}`?" if self.near else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShapeMismatch(Mistake):
+    """Operands whose shapes do not fit."""
+
+    code: ClassVar[str] = "shape"
+    reason: str
+
+    def message(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlateMismatch(Mistake):
+    """Operands in a plate that broadcast only by mistaking rows for columns."""
+
+    code: ClassVar[str] = "plate-shape"
+    first: str
+    second: str
+    plate: str
+
+    def message(self) -> str:
+        return (
+            f"shapes {self.first} and {self.second} do not broadcast: rows of the plate "
+            f"{self.plate} would be matched with another axis"
+        )
+
+    def help(self) -> str:
+        return "give the smaller one an axis, as x[:, None], or drop one of the other by x[:, 0]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrossPlate(Mistake):
+    """An operation that mixes the rows of a plate."""
+
+    code: ClassVar[str] = "across-plate"
+    what: str
+    plate: str
+    shape: str
+
+    def message(self) -> str:
+        return (
+            f"{self.what} shape {self.shape} goes across the rows of the plate {self.plate}: "
+            "a step of the fit sees only some of them"
+        )
+
+    def help(self) -> str:
+        return (
+            f"the first axis is the plate {self.plate}: keep it by `:` in an index, by axis=1 or "
+            "axis=-1 in a reduction, by -1 first in reshape"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NestedPlate(Mistake):
+    """A datamodel in a datamodel."""
+
+    code: ClassVar[str] = "nested-datamodel"
+
+    def message(self) -> str:
+        return "inf.datamodel() inside another inf.datamodel()"
+
+    def help(self) -> str:
+        return "a model has rows of one kind: put the variables of both in one block"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowOutsidePlate(Mistake):
+    """A random variable outside a plate that depends on its rows."""
+
+    code: ClassVar[str] = "row-outside"
+    plate: str
+
+    def message(self) -> str:
+        return (
+            f"this variable is outside the plate {self.plate}, and its parameters have a value "
+            f"for each row of {self.plate}"
+        )
+
+    def help(self) -> str:
+        return "move it into `with inf.datamodel():`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateSite(Mistake):
+    """Two sites or parameters of one name."""
+
+    code: ClassVar[str] = "duplicate-name"
+    name: str
+
+    def message(self) -> str:
+        return f"the name `{self.name}` is used twice for variables or parameters"
+
+    def help(self) -> str:
+        return "give each its own name="
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadName(Mistake):
+    """A name that is not an identifier."""
+
+    code: ClassVar[str] = "name"
+    name: str
+
+    def message(self) -> str:
+        return f"{self.name!r} cannot be the name of a variable: it is not a Python identifier"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneOf(Mistake):
+    """None, or more than one, of alternative parameters."""
+
+    code: ClassVar[str] = "alternatives"
+    function: str
+    names: tuple[str, ...]
+    given: int
+
+    def message(self) -> str:
+        names = " or ".join(f"`{name}`" for name in self.names)
+        return f"{self.function} needs exactly one of {names}, and is given {self.given or 'none'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideConstraint(Mistake):
+    """A parameter that is plainly outside its constraint."""
+
+    code: ClassVar[str] = "constraint"
+    distribution: str
+    parameter: str
+    value: str
+    words: str  # what is allowed, in the plural: "positive numbers"
+
+    def message(self) -> str:
+        return f"the {self.parameter} of {self.distribution} takes {self.words}, not {self.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotASite(Mistake):
+    """Something else where a random variable is needed."""
+
+    code: ClassVar[str] = "not-a-site"
+    what: str
+
+    def message(self) -> str:
+        return f"a random variable is needed here, not {self.what}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomInit(Mistake):
+    """A Parameter whose first value depends on a random variable."""
+
+    code: ClassVar[str] = "random-initial-value"
+
+    def message(self) -> str:
+        return "the first value of a Parameter must not depend on a random variable"
+
+    def help(self) -> str:
+        return "use a number, or random numbers such as np.random.normal(size=k)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseOutside(Mistake):
+    """Random numbers in a model that are not a random variable."""
+
+    code: ClassVar[str] = "random-numbers"
+
+    def message(self) -> str:
+        return "random numbers in a model must be a random variable"
+
+    def help(self) -> str:
+        return "use inf.Normal or inf.Uniform; only a Parameter may begin at random numbers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleShapeIgnored(Mistake):
+    """`sample_shape=` in a plate."""
+
+    code: ClassVar[str] = "sample-shape"
+    severity: ClassVar[Severity] = "warning"
+
+    def message(self) -> str:
+        return "sample_shape is ignored inside inf.datamodel()"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MisplacedCall(Mistake):
+    """A call that has a meaning only in a `with` statement."""
+
+    code: ClassVar[str] = "misplaced"
+    name: str
+
+    def message(self) -> str:
+        return f"{self.name}() is used as `with {self.name}():`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAnArray(Mistake):
+    """A live array whose dtype the graph does not have."""
+
+    code: ClassVar[str] = "array-dtype"
+    name: str
+    dtype: str
+
+    def message(self) -> str:
+        return f"the array `{self.name}` has dtype {self.dtype}; numbers or booleans are needed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayShape(Mistake):
+    """A live array that does not have the shape of its annotation."""
+
+    code: ClassVar[str] = "array-shape"
+    name: str
+    shape: tuple[int, ...]
+    expected: str
+
+    def message(self) -> str:
+        return f"`{self.name}` has shape {self.shape}; its annotation says {self.expected}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsupportedObject(Mistake):
+    """A live object that cannot be used in a model."""
+
+    code: ClassVar[str] = "object"
+    name: str
+    kind: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is a {self.kind}, which cannot be used in a model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAModel(Mistake):
+    """Something that cannot be a model: no named function."""
+
+    code: ClassVar[str] = "not-a-model"
+    kind: str
+
+    def message(self) -> str:
+        return f"a model is a function defined by `def`, not a {self.kind}"

@@ -1,0 +1,125 @@
+"""Families on an interval."""
+
+from __future__ import annotations
+
+import math
+
+from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
+from ppc.distributions.location_scale import POSITIVE
+from ppc.distributions.special import (
+    HALF_LOG_2PI,
+    LARGE,
+    deviance,
+    digamma_correction,
+    log_beta,
+    log_power,
+    within,
+)
+from ppc.ir import ops
+from ppc.ir.build import Value
+from ppc.ir.nodes import Support
+
+
+def _width(p: Params) -> Value:
+    return p["high"] - p["low"]
+
+
+def _uniform_log_density(x: Value, p: Params) -> Value:
+    inside = ops.logical_and(x >= p["low"], x <= p["high"])
+    return ops.where(inside, -ops.log(_width(p)), -math.inf)
+
+
+def _uniform_cdf(x: Value, p: Params) -> Value:
+    return ops.minimum(ops.maximum((x - p["low"]) / _width(p), 0.0), 1.0)
+
+
+UNIFORM = Distribution(
+    name="Uniform",
+    parameters=(Parameter("low", default=0.0), Parameter("high", default=1.0)),
+    support=Support("interval", ("low", "high")),
+    log_density=_uniform_log_density,
+    draw=lambda noise, p: p["low"] + _width(p) * noise.standard("uniform"),
+    reparameterised=True,
+    mean=lambda p: p["low"] + 0.5 * _width(p),
+    variance=lambda p: _width(p) ** 2 * (1 / 12),
+    entropy=lambda p: ops.log(_width(p)),
+    cdf=_uniform_cdf,
+    source="1 / (high - low) (Johnson, Kotz and Balakrishnan 1995, ch. 26)",
+)
+
+
+# --- Beta ----------------------------------------------------------------------------------------
+
+
+def _beta_log_density(x: Value, p: Params) -> Value:
+    inside = ops.logical_and(x >= 0.0, x <= 1.0)
+    return within(inside, x, 0.5, lambda x: _beta_inside(x, p))
+
+
+def _beta_inside(x: Value, p: Params) -> Value:
+    a, b = p["concentration1"], p["concentration0"]
+    log_x = ops.log(ops.where(x > 0.0, x, 1.0))
+    log_rest = ops.log1p(-ops.where(x < 1.0, x, 0.0))
+    powers = log_power(a - 1.0, x, log_x) + log_power(b - 1.0, 1.0 - x, log_rest)
+    plain = powers - log_beta(a, b)
+    large = ops.logical_and(ops.minimum(a, b) >= LARGE, ops.logical_and(x > 0.0, x < 1.0))
+    stable = _beta_saddle(
+        ops.where(large, x, 0.5), ops.where(large, a, LARGE), ops.where(large, b, LARGE)
+    )
+    return ops.where(large, stable, plain)
+
+
+def _beta_saddle(x: Value, a: Value, b: Value) -> Value:
+    """The log density for 0 < x < 1 without cancellation (Loader 2000).
+
+    With n = a + b, a log x + b log(1 - x) is a log(a/n) + b log(b/n) less two deviances, and the
+    former is what Stirling's formula takes out of log B(a, b).
+    """
+    n, rest = a + b, 1.0 - x
+    difference = b * x - a * rest  # n x - a, without its rounding
+    distance = deviance(a, n * x, difference) + deviance(b, n * rest, -difference)
+    logs = 0.5 * (ops.log(a) + ops.log(b / n)) - ops.log(x) - ops.log1p(-x)
+    stirling = ops.lgamma_correction(n) - ops.lgamma_correction(a) - ops.lgamma_correction(b)
+    return logs - HALF_LOG_2PI - distance + stirling
+
+
+def _beta_draw(noise: NoiseSource, p: Params) -> Value:
+    one = noise.log_gamma(p["concentration1"], tag="one")
+    return ops.sigmoid(one - noise.log_gamma(p["concentration0"], tag="zero"))
+
+
+def _beta_mean(p: Params) -> Value:
+    return p["concentration1"] / (p["concentration1"] + p["concentration0"])
+
+
+def _beta_variance(p: Params) -> Value:
+    a, b = p["concentration1"], p["concentration0"]
+    return (a / (a + b)) * (b / (a + b)) / (a + b + 1.0)
+
+
+def _beta_entropy(p: Params) -> Value:
+    a, b = p["concentration1"], p["concentration0"]
+    n = a + b
+
+    def part(a: Value, weight: Value) -> Value:
+        return ops.lgamma_correction(a) - weight * digamma_correction(a) - 0.5 / a
+
+    # Stirling's formula taken out of log B(a, b) and of the three digammas
+    stirling = part(a, a - 1.0) + part(b, b - 1.0) - part(n, n - 2.0) + 0.5 / n
+    logs = 0.5 * (ops.log(a / n) + ops.log(b / n)) - 0.5 * ops.log(n)
+    return logs + (HALF_LOG_2PI + 0.5) + stirling
+
+
+BETA = Distribution(
+    name="Beta",
+    parameters=(Parameter("concentration1", POSITIVE), Parameter("concentration0", POSITIVE)),
+    support=Support("unit_interval"),
+    log_density=_beta_log_density,
+    draw=_beta_draw,
+    reparameterised=True,
+    mean=_beta_mean,
+    variance=_beta_variance,
+    entropy=_beta_entropy,
+    source="x^(a - 1) (1 - x)^(b - 1) / B(a, b), a = concentration1, b = concentration0 "
+    "(Johnson, Kotz and Balakrishnan 1995, ch. 25)",
+)

@@ -1,0 +1,152 @@
+"""Gamma and inverse gamma."""
+
+from __future__ import annotations
+
+import math
+
+from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
+from ppc.distributions.location_scale import POSITIVE
+from ppc.distributions.special import (
+    HALF_LOG_2PI,
+    LARGE,
+    by_logarithm,
+    deviance,
+    digamma_correction,
+    in_normal_range,
+    log_power,
+    within,
+)
+from ppc.ir import ops
+from ppc.ir.build import Value
+
+
+def saddle(a: Value, m: Value) -> Value:
+    """a log m - m - lgamma(a) for large a, without cancellation.
+
+    Written as log(a / (2 pi)) / 2 - lgamma_correction(a) - deviance(a, m), which holds for
+    every a, m > 0 (Loader 2000).
+    """
+    return 0.5 * ops.log(a) - HALF_LOG_2PI - ops.lgamma_correction(a) - deviance(a, m, m - a)
+
+
+def gamma_kernel(a: Value, m: Value, log_m: Value) -> Value:
+    """a log m - m - lgamma(a), where m may be out of the range of its dtype."""
+    plain = a * log_of(m, log_m) - m - ops.lgamma(a)
+    large = ops.logical_and(a >= LARGE, in_normal_range(m))
+    stable = saddle(ops.where(large, a, LARGE), ops.where(large, m, LARGE))
+    return ops.where(large, stable, plain)
+
+
+def log_of(m: Value, log_m: Value) -> Value:
+    """log(m), where it can be taken of m itself, with the derivatives of `log_m`.
+
+    `log_m` is a sum of logarithms, which is rounded to the size of its terms: for m near 1 that
+    may be much above its own.
+    """
+    normal = in_normal_range(m)
+    exact = ops.stop_gradient(ops.where(normal, ops.log(ops.where(normal, m, 1.0)), log_m))
+    return exact + (log_m - ops.stop_gradient(log_m))
+
+
+def rate_of(p: Params) -> tuple[Value, Value]:
+    """The rate and its logarithm, from whichever is given."""
+    if "rate" in p:
+        return p["rate"], ops.log(p["rate"])
+    return ops.exp(p["log_rate"]), p["log_rate"]
+
+
+def _gamma_log_density(x: Value, p: Params) -> Value:
+    return within(x >= 0.0, x, 1.0, lambda x: _gamma_inside(x, p))
+
+
+def _gamma_inside(x: Value, p: Params) -> Value:
+    a = p["concentration"]
+    rate, log_rate = rate_of(p)
+    m = rate * x
+    log_x = ops.log(ops.where(x > 0.0, x, 1.0))
+    log_m = log_of(m, log_rate + log_x)
+    plain = log_power(a - 1.0, x, log_m) + log_rate - m - ops.lgamma(a)
+    large = ops.logical_and(a >= LARGE, in_normal_range(m))
+    stable = saddle(ops.where(large, a, LARGE), ops.where(large, m, LARGE))
+    return ops.where(large, stable - log_x, plain)
+
+
+def _gamma_draw(noise: NoiseSource, p: Params) -> Value:
+    _, log_rate = rate_of(p)
+    return ops.exp(noise.log_gamma(p["concentration"]) - log_rate)
+
+
+def _gamma_mean(p: Params) -> Value:
+    return p["concentration"] / rate_of(p)[0]
+
+
+def _gamma_entropy(p: Params) -> Value:
+    a = p["concentration"]
+    stirling = ops.lgamma_correction(a) + (1.0 - a) * digamma_correction(a) - 0.5 / a
+    return 0.5 * ops.log(a) + (HALF_LOG_2PI + 0.5) + stirling - rate_of(p)[1]
+
+
+GAMMA = Distribution(
+    name="Gamma",
+    parameters=(
+        Parameter("concentration", POSITIVE),
+        Parameter("rate", POSITIVE, group="rate"),
+        Parameter("log_rate", group="rate"),
+    ),
+    support=POSITIVE,
+    log_density=_gamma_log_density,
+    draw=_gamma_draw,
+    reparameterised=True,
+    mean=_gamma_mean,
+    variance=lambda p: _gamma_mean(p) / rate_of(p)[0],
+    entropy=_gamma_entropy,
+    source="rate^a x^(a - 1) exp(-rate x) / Gamma(a), a = concentration "
+    "(Johnson, Kotz and Balakrishnan 1994, ch. 17)",
+)
+
+
+def _inverse_gamma_log_density(x: Value, p: Params) -> Value:
+    return within(x > 0.0, x, 1.0, lambda x: _inverse_gamma_inside(x, p))
+
+
+def _inverse_gamma_inside(x: Value, p: Params) -> Value:
+    log_x = ops.log(x)
+    log_m = ops.log(p["scale"]) - log_x
+    return gamma_kernel(p["concentration"], by_logarithm(p["scale"] / x, log_m), log_m) - log_x
+
+
+def _inverse_gamma_draw(noise: NoiseSource, p: Params) -> Value:
+    return ops.exp(ops.log(p["scale"]) - noise.log_gamma(p["concentration"]))
+
+
+def _inverse_gamma_mean(p: Params) -> Value:
+    a = p["concentration"]
+    return ops.where(a > 1.0, p["scale"] / ops.where(a > 1.0, a - 1.0, 1.0), math.inf)
+
+
+def _inverse_gamma_variance(p: Params) -> Value:
+    a = p["concentration"]
+    finite = a > 2.0
+    square = (p["scale"] / ops.where(finite, a - 1.0, 1.0)) ** 2
+    return ops.where(finite, square / ops.where(finite, a - 2.0, 1.0), math.inf)
+
+
+def _inverse_gamma_entropy(p: Params) -> Value:
+    a = p["concentration"]
+    stirling = ops.lgamma_correction(a) - (1.0 + a) * digamma_correction(a) + 0.5 / a
+    return ops.log(p["scale"]) - 1.5 * ops.log(a) + (HALF_LOG_2PI + 0.5) + stirling
+
+
+INVERSE_GAMMA = Distribution(
+    name="InverseGamma",
+    parameters=(Parameter("concentration", POSITIVE), Parameter("scale", POSITIVE)),
+    support=POSITIVE,
+    log_density=_inverse_gamma_log_density,
+    draw=_inverse_gamma_draw,
+    reparameterised=True,
+    mean=_inverse_gamma_mean,
+    variance=_inverse_gamma_variance,
+    entropy=_inverse_gamma_entropy,
+    source="scale^a x^(-a - 1) exp(-scale / x) / Gamma(a), a = concentration; 1/x is "
+    "Gamma(a, rate=scale) (Gelman et al. 2013, app. A)",
+)

@@ -1,0 +1,194 @@
+"""Fits: from a model, a method and data to a program that ran, and what it left."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc import registry
+from ppc.compiler import Compilation, Options, as_function, compile_loss
+from ppc.diagnostics import DataError
+from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss
+from ppc.emit.program import Program, assemble
+from ppc.inference.data import Checked, check, entries
+from ppc.inference.methods import next_seed
+from ppc.ir.nodes import Graph
+from ppc.objective import functions
+
+if TYPE_CHECKING:
+    from ppc.api import ProbModel
+    from ppc.inference.methods import VI
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A model after a fit. Nothing in it changes any more."""
+
+    model: Graph  # with its observed sites marked
+    guide: Graph  # in the model's names
+    raw: Mapping[str, Array]  # parameters on the reals, by their names there
+    arrays: Mapping[str, Array]  # the data of the fit, and data arguments
+    sizes: Mapping[str, int]
+    losses: Array
+    backend: str | None
+
+    @property
+    def latent(self) -> tuple[str, ...]:
+        """The latent sites, in model order."""
+        return tuple(s.name for s in self.model.samples if s.role == "latent")
+
+    @property
+    def observed(self) -> tuple[str, ...]:
+        """The observed sites, in model order."""
+        return tuple(s.name for s in self.model.samples if s.role == "observed")
+
+    def parameters(self) -> Mapping[str, Array]:
+        """Every parameter on its support, by name."""
+        graph = as_function(functions.parameters(self.model, self.guide))
+        found = registry.backend(self.backend)
+        module = found.load(found.emit_function(graph), "parameters")
+        return found.call(module, {**self.arrays, **self.raw}, self.sizes, 0)
+
+
+def compiled(model: ProbModel, observed: tuple[str, ...], method: VI) -> Compilation:
+    """The compilation of a fit. Raises CompileError."""
+    guide = method.qmodel.ir if method.qmodel is not None else None
+    plates = batch_plates(model.ir, observed) if method.batch_size is not None else ()
+    return compile_loss(model.ir, guide, Options(observed, plates))
+
+
+def batch_plates(model: Graph, observed: tuple[str, ...]) -> tuple[str, ...]:
+    """The plate whose rows make batches: the outermost one of open size that data fill."""
+    filled = {a for s in model.samples if s.name in observed for a in s.type.axes}
+    rows = [axis.name for axis in model.axes if axis.name in filled and axis.size.value is None]
+    return tuple(rows[:1])
+
+
+def program(model: ProbModel, observed: tuple[str, ...], method: VI) -> Program:
+    """The program that fits `model`. Raises CompileError."""
+    return assemble(compiled(model, observed, method))
+
+
+def fit(
+    model: ProbModel,
+    data: Mapping[str, Any],
+    method: VI,
+    *,
+    seed: int | None,
+    backend: str | None,
+    progress: bool | None,
+) -> Fitted:
+    """Fit a model; see `ProbModel.fit`."""
+    if model.fitted is not None:
+        warnings.warn(
+            "Fit was called before. This restarts the inference from its initial values.",
+            UserWarning,
+            stacklevel=3,
+        )
+    seed = next_seed(seed)
+    arguments = _arguments(model, method)
+    checked = _checked(model.ir, data, arguments)
+    observed = tuple(s.name for s in model.ir.samples if s.name in data)
+    c = compiled(model, observed, method)
+    plan = assemble(c)
+    _check_batch(plan, checked, method)
+    found = registry.backend(backend)
+    module = found.load(found.emit(plan), f"fit_{plan.name}")
+    arrays = {column.name: checked.arrays[column.name] for column in plan.columns if column.given}
+    with _Progress(progress, method.epochs) as bar:
+        outcome = found.fit(
+            module,
+            arrays,
+            registry.FitSettings(
+                seed=seed,
+                epochs=method.epochs,
+                batch_size=method.batch_size if plan.batch else None,
+                learning_rate=method.learning_rate,
+                optimizer=method.optimizer,
+                sizes={n: checked.sizes.get(n, v or 0) for n, v in plan.hypers.items()},
+                progress=bar,
+            ),
+        )
+    if outcome.failure:
+        step = int(np.argmin(np.isfinite(outcome.losses)))
+        raise DataError(NonFiniteLoss(step=step, sites=(outcome.failure,)))
+    method.record(outcome.losses)
+    return Fitted(
+        model=c.graphs["model"],
+        guide=c.graphs["guide"],
+        raw=outcome.parameters,
+        arrays=checked.arrays,
+        sizes=checked.sizes,
+        losses=outcome.losses,
+        backend=backend,
+    )
+
+
+def _arguments(model: ProbModel, method: VI) -> dict[str, Array]:
+    """The arrays that model and guide were given when they were made."""
+    guide = method.qmodel.arrays if method.qmodel is not None else {}
+    return {**guide, **model.arrays}
+
+
+def _checked(model: Graph, data: Mapping[str, Any], arguments: Mapping[str, Array]) -> Checked:
+    if isinstance(data, Mapping) and not data:
+        sites = tuple(entries(model))
+        raise DataError(
+            [MissingData(name=name, type=str(entries(model)[name]), given=()) for name in sites]
+        )
+    given = {**arguments, **data} if isinstance(data, Mapping) else data
+    required = tuple(node.name for node in model.data)
+    return check(model, given, required=required)
+
+
+def _check_batch(plan: Program, checked: Checked, method: VI) -> None:
+    if plan.batch is None or method.batch_size is None:
+        return
+    column = next(c for c in plan.columns if c.rows is not None and c.given)
+    assert column.rows is not None
+    rows = checked.arrays[column.name].shape[column.rows]
+    if method.batch_size > rows:
+        raise DataError(BatchTooLarge(batch_size=method.batch_size, rows=rows))
+
+
+class _Progress:
+    """A progress bar on the terminal; called with the steps done and the losses so far."""
+
+    def __init__(self, wanted: bool | None, epochs: int) -> None:
+        self.shown = sys.stderr.isatty() if wanted is None else wanted
+        self.epochs = epochs
+        self.call: Callable[[int, Array], None] | None = None
+
+    def __enter__(self) -> Callable[[int, Array], None] | None:
+        if not self.shown:
+            return None
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.bar = Progress(
+            TextColumn("fit"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} steps"),
+            TextColumn("loss {task.fields[loss]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self.bar.start()
+        task = self.bar.add_task("fit", total=None, loss="")
+
+        def call(total: int, losses: Array) -> None:
+            self.bar.update(task, total=total, completed=len(losses), loss=f"{losses[-1]:.4g}")
+
+        return call
+
+    def __exit__(self, *_: object) -> None:
+        if self.shown:
+            self.bar.stop()

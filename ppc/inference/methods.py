@@ -1,0 +1,127 @@
+"""The inference methods, with InferPy's arguments and defaults."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from ppc.diagnostics import DataError, KindError
+from ppc.diagnostics.command import BadGuide
+from ppc.diagnostics.data import BadNumber, WrongKind
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ppc.api import ProbModel
+
+_generator = Random(secrets.randbits(64))
+
+
+def seed(value: int) -> None:
+    """Restart the generator from which fits and queries without `seed=` take theirs."""
+    _generator.seed(value)
+
+
+def next_seed(given: int | None) -> int:
+    """`given`, or the next seed of the generator, in [0, 2**31)."""
+    if given is None:
+        return _generator.getrandbits(31)
+    if isinstance(given, bool) or not hasattr(given, "__index__"):
+        found = type(given).__name__
+        raise KindError(WrongKind(argument="seed", expected="an integer", found=found))
+    if not 0 <= given.__index__() < 2**63:
+        raise DataError(
+            BadNumber(argument="seed", expected="between 0 and 2**63 - 1", found=str(given))
+        )
+    return given.__index__()
+
+
+class VI:
+    """Variational inference on whole data: each step sees every row.
+
+    Args:
+        qmodel: the guide: a model with its hyperparameters, a function without parameters that
+            returns or is one, or None for a mean field inferred from the model.
+        loss: "ELBO".
+        optimizer: None for Adam, or an optimiser object of the backend's library (optax).
+        epochs: passes over the data.
+        learning_rate: of Adam.
+
+    Raises KindError (a TypeError) or DataError (a ValueError) for arguments that make no sense.
+    """
+
+    batch_size: int | None = None
+
+    def __init__(
+        self,
+        qmodel: ProbModel | Callable[[], Any] | None = None,
+        loss: str = "ELBO",
+        optimizer: Any = None,
+        epochs: int = 1000,
+        *,
+        learning_rate: float = 0.001,
+    ) -> None:
+        self.qmodel = _guide(qmodel)
+        self.loss = loss
+        if loss != "ELBO":
+            raise DataError(BadNumber(argument="loss", expected="'ELBO'", found=repr(loss)))
+        self.optimizer = optimizer
+        self.epochs = positive_integer("epochs", epochs)
+        self.learning_rate = float(learning_rate)
+        if not 0 < self.learning_rate < float("inf"):
+            raise DataError(
+                BadNumber(
+                    argument="learning_rate", expected="a positive number", found=str(learning_rate)
+                )
+            )
+        self._losses: NDArray[np.float32] | None = None
+
+    @property
+    def losses(self) -> list[Any]:
+        """The loss of each step of the last fit, as the step itself computed it."""
+        return [] if self._losses is None else list(self._losses)
+
+    def record(self, losses: NDArray[np.float32]) -> None:
+        """Keep the losses of a fit."""
+        self._losses = losses
+
+
+class SVI(VI):
+    """Stochastic variational inference: each step sees a batch of at most `batch_size` rows.
+
+    Every row is visited once each epoch, in a fresh random order. The other arguments are those
+    of `VI`.
+    """
+
+    def __init__(self, *args: Any, batch_size: int = 100, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.batch_size = positive_integer("batch_size", batch_size)
+
+
+def positive_integer(argument: str, value: Any) -> int:
+    """`value` as an int. Raises KindError or DataError."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        found = type(value).__name__
+        raise KindError(WrongKind(argument=argument, expected="an integer", found=found))
+    number: int = value.__index__()
+    if number < 1:
+        raise DataError(BadNumber(argument=argument, expected="at least 1", found=str(number)))
+    return number
+
+
+def _guide(given: Any) -> ProbModel | None:
+    from ppc.api import ModelFunction, ProbModel
+
+    if given is None or isinstance(given, ProbModel):
+        return given
+    if isinstance(given, ModelFunction) or callable(given):
+        try:
+            made = given()
+        except TypeError as error:
+            raise KindError(BadGuide(found=f"{given!r} ({error})")) from None
+        if isinstance(made, ProbModel):
+            return made
+    raise KindError(BadGuide(found=type(given).__name__))

@@ -1,0 +1,284 @@
+"""Queries: draws, densities and parameters of sites, before and after a fit."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc import registry
+from ppc.compiler import as_function
+from ppc.diagnostics import KindError, QueryError
+from ppc.diagnostics.data import BadNumber, NeedsRows, WrongKind
+from ppc.inference.data import check, entries
+from ppc.inference.methods import next_seed
+from ppc.ir.nodes import Graph
+from ppc.objective import functions
+from ppc.objective.functions import DRAWS, Want
+from ppc.passes import constrain, split
+from ppc.passes.layout import run as layout
+
+if TYPE_CHECKING:
+    from ppc.api import ProbModel
+    from ppc.inference.fit import Fitted
+
+Array = NDArray[Any]
+
+CHUNK_ELEMENTS = 2**25  # drawn at a time: 128 MiB of float32
+
+
+@dataclass(slots=True)
+class Query:
+    """What `prior`, `posterior` and `posterior_predictive` return: a question, asked by its calls.
+
+    Every call draws anew; with `seed=` the calls of one query form a reproducible sequence.
+    """
+
+    model: Graph
+    guide: Graph | None
+    asked: functions.Query
+    inputs: Mapping[str, Array]
+    sizes: Mapping[str, int]
+    backend: str | None
+    seeds: Random
+    everything: bool  # whether no targets were named
+    _modules: dict[tuple[Want, ...], Any] = field(default_factory=dict)
+
+    def sample(self, size: int = 1, simplify_result: bool = False) -> Any:
+        """Joint draws by site: `[plates..., shape...]`, with a leading axis for `size` > 1.
+
+        `simplify_result` returns the bare array where there is one target.
+        """
+        if isinstance(size, bool) or not hasattr(size, "__index__"):
+            found = type(size).__name__
+            raise KindError(WrongKind(argument="size", expected="an integer", found=found))
+        if size < 0:
+            raise QueryError(BadNumber(argument="size", expected="at least 0", found=str(size)))
+        drawn = self._run(("sample",), int(size))
+        values = {name: drawn[f"{name}.sample"] for name in self.asked.targets}
+        if size == 1:
+            values = {name: value[0] for name, value in values.items()}
+            if self.everything:
+                values = OrderedDict(values)
+        return self._simplified(values, simplify_result)
+
+    def log_prob(self, simplify_result: bool = False) -> Any:
+        """Elementwise log densities of the targets at one joint draw, or at the given values."""
+        scored = self._run(("log_prob",), 1)
+        values = {name: scored[f"{name}.log_prob"][0] for name in self.asked.targets}
+        return self._simplified(values, simplify_result)
+
+    def sum_log_prob(self) -> Any:
+        """The sum over targets of the mean of their elementwise log densities, as in InferPy."""
+        total = sum(np.mean(value, dtype=np.float64) for value in self.log_prob().values())
+        return np.float32(total)
+
+    def parameters(
+        self,
+        names: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+        simplify_result: bool = False,
+    ) -> Any:
+        """The parameters of the targets' distributions at one joint draw, by site and name."""
+        if not (names is None or isinstance(names, list | dict)):
+            found = str(type(names))
+            raise KindError(
+                WrongKind(
+                    argument="The argument 'names'", expected="None, a list or a dict", found=found
+                )  # fmt: skip
+            )
+        found_values = self._run(("parameters",), 1)
+        values: dict[str, dict[str, Array]] = {}
+        for name in self.asked.targets:
+            prefix = f"{name}.parameters."
+            own = {k.removeprefix(prefix): v[0] for k, v in found_values.items()
+                   if k.startswith(prefix)}  # fmt: skip
+            wanted = names.get(name) if isinstance(names, dict) else names
+            values[name] = {k: v for k, v in own.items() if wanted is None or k in wanted}
+        return self._simplified(values, simplify_result)
+
+    def _simplified(self, values: dict[str, Any], simplify: bool) -> Any:
+        return next(iter(values.values())) if simplify and len(values) == 1 else values
+
+    def _run(self, wants: tuple[Want, ...], draws: int) -> dict[str, Array]:
+        """Run the query's program, in chunks of draws that fit the memory budget."""
+        found = registry.backend(self.backend)
+        if wants not in self._modules:
+            graph = functions.query(self.model, self.guide, replace(self.asked, wants=wants))
+            self._modules[wants] = found.load(found.emit_function(as_function(graph)), "query")
+        chunk = max(1, min(draws, CHUNK_ELEMENTS // max(1, self._elements())))
+        parts = []
+        for start in range(0, max(1, draws), chunk):
+            sizes = {**self.sizes, DRAWS: min(chunk, draws - start)}
+            parts.append(
+                found.call(self._modules[wants], self.inputs, sizes, self.seeds.getrandbits(31))
+            )
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _elements(self) -> int:
+        """Numbers in one draw of all sites."""
+        total = 0
+        for site in self.model.samples:
+            dims = [*(self.model.axis(a).size for a in site.type.axes), *site.type.shape]
+            total += int(np.prod([d.evaluate(self.sizes) or 1 for d in dims]))
+        return total
+
+
+def prior(
+    model: ProbModel,
+    targets: tuple[str, ...],
+    data: Mapping[str, Any] | None,
+    size: int | None,
+    *,
+    seed: int | None,
+    backend: str | None,
+) -> Query:
+    """See `ProbModel.prior`."""
+    checked = check(model.ir, {**model.arrays, **(data or {})})
+    sizes = _with_rows(model.ir, checked.sizes, size or 1)
+    seed = next_seed(seed)
+    raw = model.fitted.raw if model.fitted else _start(model, sizes, checked.arrays, seed, backend)
+    asked = functions.Query(targets, tuple(data or ()), guided=False)
+    return Query(
+        model.ir, None, asked, {**checked.arrays, **raw}, sizes, backend, Random(seed),
+        len(targets) == len(model.sites),
+    )  # fmt: skip
+
+
+def posterior(
+    fitted: Fitted,
+    targets: tuple[str, ...],
+    data: Mapping[str, Any] | None,
+    *,
+    seed: int | None,
+    backend: str | None,
+) -> Query:
+    """See `ProbModel.posterior`."""
+    given, inputs, sizes = _given(fitted, data, fallback=True)
+    if data:
+        _needs_amortised(fitted, targets)
+    asked = functions.Query(targets, given, guided_rows=True)
+    return Query(
+        fitted.model, fitted.guide, asked, inputs, sizes, backend, Random(next_seed(seed)),
+        len(targets) == len(fitted.latent),
+    )  # fmt: skip
+
+
+def predictive(
+    fitted: Fitted,
+    targets: tuple[str, ...],
+    data: Mapping[str, Any] | None,
+    size: int | None,
+    *,
+    local: str,
+    seed: int | None,
+    backend: str | None,
+) -> Query:
+    """See `ProbModel.posterior_predictive`."""
+    given, inputs, sizes = _given(fitted, data, fallback=False)
+    sizes = _with_rows(fitted.model, sizes, size, fitted.sizes)
+    rows = _rowwise(fitted.model, given)
+    guided_rows = local == "guide" and rows
+    if guided_rows:
+        latents = tuple(n for n in fitted.latent if n not in given)
+        _needs_amortised(fitted, latents)
+    asked = functions.Query(targets, given, guided_rows=guided_rows)
+    return Query(
+        fitted.model, fitted.guide, asked, inputs, sizes, backend, Random(next_seed(seed)),
+        len(targets) == len(fitted.observed),
+    )  # fmt: skip
+
+
+def log_density(model: ProbModel, values: Mapping[str, Any], *, backend: str | None) -> float:
+    """See `ProbModel.log_density`."""
+    graph = model.fitted.model if model.fitted else model.ir
+    arguments = {**model.arrays}
+    needed = tuple(name for name in entries(graph) if name not in arguments)
+    checked = check(graph, {**arguments, **values}, required=needed)
+    raw = (
+        model.fitted.raw
+        if model.fitted
+        else _start(model, checked.sizes, checked.arrays, 0, backend)
+    )
+    found = registry.backend(backend)
+    module = found.load(found.emit_function(as_function(functions.log_density(graph))), "density")
+    result = found.call(module, {**checked.arrays, **raw}, checked.sizes, 0)
+    return float(result["log_density"])
+
+
+def _start(
+    model: ProbModel,
+    sizes: Mapping[str, int],
+    arrays: Mapping[str, Array],
+    seed: int,
+    backend: str | None,
+) -> dict[str, Array]:
+    """The initial parameters of a model, on the reals."""
+    if not model.ir.params:
+        return {}
+    found = registry.backend(backend)
+    graph = layout(split.run(constrain.run(functions.parameters(model.ir, None)))[0])
+    module = found.load(found.emit_function(graph), "start")
+    return found.call(module, arrays, sizes, seed)
+
+
+def _given(
+    fitted: Fitted, data: Mapping[str, Any] | None, *, fallback: bool
+) -> tuple[tuple[str, ...], dict[str, Array], dict[str, int]]:
+    """The given sites, all inputs by name, and the sizes.
+
+    Without data the rows are the fitted ones where `fallback` is set, else open.
+    """
+    arguments = {
+        n.name: fitted.arrays[n.name] for n in fitted.model.data if n.name in fitted.arrays
+    }
+    if data is None and fallback:
+        given = {n: fitted.arrays[n] for n in fitted.observed if n in fitted.arrays}
+    else:
+        given = dict(data or {})
+    checked = check(fitted.model, {**arguments, **given})
+    sizes = {**_fixed(fitted), **checked.sizes}
+    names = tuple(s.name for s in fitted.model.samples if s.name in given)
+    return names, {**checked.arrays, **fitted.raw}, sizes
+
+
+def _fixed(fitted: Fitted) -> dict[str, int]:
+    """The sizes of the fit other than the numbers of rows of its plates."""
+    rows = {axis.size.name for axis in fitted.model.axes}
+    return {name: value for name, value in fitted.sizes.items() if name not in rows}
+
+
+def _with_rows(
+    model: Graph,
+    sizes: Mapping[str, int],
+    size: int | None,
+    default: Mapping[str, int] | None = None,
+) -> dict[str, int]:
+    """`sizes` with the number of rows of each plate that nothing has fixed."""
+    result = dict(sizes)
+    for axis in model.axes:
+        name = axis.size.name
+        if name is not None and name not in result:
+            result[name] = size if size is not None else (default or {}).get(name, 1)
+    return result
+
+
+def _rowwise(model: Graph, given: tuple[str, ...]) -> bool:
+    """Whether any of the given sites has rows."""
+    return any(site.type.axes for site in model.samples if site.name in given)
+
+
+def _needs_amortised(fitted: Fitted, latents: Sequence[str]) -> None:
+    """Refuse latents of new rows of a guide that has parameters for the fitted rows only."""
+    sites = {site.name for site in fitted.guide.samples}
+    mistakes = [
+        NeedsRows(name=name, parameters=parameters)
+        for name in latents
+        if name in sites and (parameters := functions.row_parameters(fitted.guide, name))
+    ]
+    if mistakes:
+        raise QueryError(mistakes)
