@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from ppc import inference as inference
+    from ppc import tf as tf
     from ppc.api import ModelFunction as ModelFunction
     from ppc.api import Parameter as Parameter
     from ppc.api import ProbModel as ProbModel
@@ -32,8 +33,8 @@ def __getattr__(name: str) -> Any:
     # The API and the distributions load on first use, so that `import ppc` is quick.
     from importlib import import_module
 
-    if name == "inference":
-        return import_module("ppc.inference")
+    if name in ("inference", "tf"):
+        return import_module(f"ppc.{name}")
     api = import_module("ppc.api")
     if name in _API:
         return getattr(api, name)
@@ -47,4 +48,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from ppc.distributions import DISTRIBUTIONS
 
-    return sorted({*globals(), *_API, "inference", *DISTRIBUTIONS})
+    return sorted({*globals(), *_API, "inference", "tf", *DISTRIBUTIONS})

@@ -235,7 +235,7 @@ def _rows_argument(size: int | None) -> None:
 
 
 def _outside(name: str) -> NoReturn:
-    raise StateError(NotInModel(name=name))
+    raise StateError(NotInModel(name=f"inf.{name}"))
 
 
 def datamodel(size: int | str | None = None) -> AbstractContextManager[None]:

@@ -1,0 +1,3 @@
+"""The JAX backend. Importing it loads no JAX; running does."""
+
+from ppc_jax.backend import BACKEND as BACKEND

@@ -40,14 +40,14 @@ def _reduce_axis_vjp(call: Call, g: Array, y: Array, x: Array) -> Gradients:
     own = tuple(n for i, n in enumerate(x.shape) if i not in over)
 
     def back(v: Array) -> Array:
-        return np.expand_dims(unplace(v, left, call.node.type.axes, own), tuple(sorted(over)))
+        return np.expand_dims(unplace(v, left, call.node.type.axes, own), over)
 
     match call.attrs["op"]:
         case "sum":
             return (np.broadcast_to(back(g), x.shape),)
         case "max":
             return (extreme_gradient(back(g), back(y), x, over),)
-    return (logsumexp_gradient(back(g), back(y), x, over),)
+    return (logsumexp_gradient(back(g), x, over),)
 
 
 def _taken(call: Call, x: Array, index: Array) -> tuple[Array, Array, tuple[str, ...]]:

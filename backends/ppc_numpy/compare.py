@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 from ppc.diagnostics import InternalError
 from ppc.ir.nodes import Graph, Sample, State
 from ppc.ir.text import print_graph
-from ppc_numpy.machine import Machine, Perturb
+from ppc_numpy.machine import Machine
 from ppc_numpy.points import complete, is_input, is_parameter
 from ppc_numpy.rules import Array
 
@@ -103,12 +103,7 @@ def common_point(
     from_right = _inputs(left) & (set(right.nodes) - _inputs(right))
     from_left = _inputs(right) & (set(left.nodes) - _inputs(left))
     for machine, other, computed in ((left, right, from_right), (right, left, from_left)):
-        draws = Machine(
-            machine.graph,
-            {name: machine.values[name] for name in machine.given},
-            sizes=machine.env.sizes,
-            axis_sizes=machine.env.lengths,
-        )
+        draws = machine.like()
         complete(draws, rng)
         fresh = {n: draws.values[n] for n in draws.given - machine.given - computed}
         for env in (machine.env, other.env):
@@ -171,7 +166,8 @@ def differences(
         for _ in range(_RUNS):
             shaken = _observe(_shaken(machine, rng), targets, seeds, wrt)
             for label, x in shaken.items():
-                moved = _finite(x - exact[label])
+                with np.errstate(invalid="ignore"):
+                    moved = _finite(x * 1.0 - exact[label] * 1.0)
                 spread[label] = np.maximum(spread[label], np.abs(moved))
         sides.append((exact, spread))
     return list(_compared(*sides[0], *sides[1]))
@@ -181,15 +177,7 @@ def _shaken(machine: Machine, rng: Generator) -> Machine:
     def perturb(x: Array) -> Array:
         return np.asarray(x * (1 + _H * rng.uniform(-1, 1, x.shape)))
 
-    inputs = {name: machine.values[name] for name in machine.given}
-    return _fresh(machine, inputs, perturb)
-
-
-def _fresh(machine: Machine, inputs: Mapping[str, Array], perturb: Perturb | None) -> Machine:
-    return Machine(
-        machine.graph, inputs, sizes=machine.env.sizes, axis_sizes=machine.env.lengths,
-        perturb=perturb,
-    )  # fmt: skip
+    return machine.like(perturb=perturb)
 
 
 def _observe(

@@ -63,7 +63,7 @@ class Environment:
                     raise InternalError(
                         f"{length} elements along {name}, whose size {axis.size} is {size}"
                     )
-            elif name in self.lengths:
+            elif name in self.lengths and not axis.subsampled:
                 self._solve(axis.size, self.lengths[name])
 
     def _solve(self, size: Size, n: int) -> bool:

@@ -58,6 +58,17 @@ class Machine:
         self.values.update(arrays)
         self.given |= set(arrays)
 
+    def like(self, graph: Graph | None = None, perturb: Perturb | None = None) -> Machine:
+        """A machine with the same given values and sizes, and nothing computed."""
+        return Machine(
+            graph or self.graph,
+            {name: self.values[name] for name in self.given},
+            dtype=self.float,
+            sizes=self.env.sizes,
+            axis_sizes=self.env.lengths,
+            perturb=perturb,
+        )
+
     def dtype(self, dtype: DType) -> np.dtype[Any]:
         """The NumPy dtype: f32 means the float of the program."""
         return {"f32": self.float, "i32": np.dtype(np.int64), "bool": np.dtype(np.bool_)}[dtype]

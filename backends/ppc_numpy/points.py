@@ -10,11 +10,13 @@ contains, and integers are 0 or 1: classes, counts and positions all at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
+from ppc.ir.build import Builder
 from ppc.ir.nodes import Data, Graph, Hyper, Node, Noise, Param, Sample, State, Support
 from ppc_numpy.environment import Shape
 from ppc_numpy.machine import Machine
@@ -65,7 +67,7 @@ def _value(machine: Machine, node: Node, rng: Generator) -> Array:
         case Noise():
             return _noise(machine, node, rng, shape)
         case Param(support=support) if support.kind != "real":
-            return _supported(machine, node, support, {}, rng)
+            return _supported(machine, node, support, rng)
         case _ if is_parameter(node):
             # a matrix keeps the scale of what it is multiplied with
             fan_in = shape[-2] if node.type.rank > 1 else 1
@@ -112,30 +114,31 @@ def _aligned(machine: Machine, name: str, node: Node) -> Array:
 
 
 def _site(machine: Machine, node: Sample, rng: Generator) -> Array:
+    """A value in the support of a site's distribution, whose bounds may need nodes of their own."""
     from ppc.distributions import DISTRIBUTIONS
+    from ppc.distributions.base import support_of
 
     distribution = DISTRIBUTIONS[node.distribution]
-    names = dict(node.args)
-    defaults = {p.name: p.default for p in distribution.parameters if p.name not in names}
-    return _supported(machine, node, distribution.support, {**defaults, **names}, rng)
+    builder = Builder.like(machine.graph)
+    builder.nodes = dict(machine.nodes)
+    params = {name: builder.value(value) for name, value in node.args}
+    for parameter in distribution.parameters:
+        if parameter.default is not None and parameter.name not in params:
+            params[parameter.name] = builder.const(parameter.default)
+    support = support_of(distribution, params)
+    extended = machine.like(replace(machine.graph, nodes=tuple(builder.nodes.values())))
+    return _supported(extended, node, support, rng)
 
 
-def _supported(
-    machine: Machine,
-    node: Node,
-    support: Support,
-    names: Mapping[str, str | float | None],
-    rng: Generator,
-) -> Array:
-    """A value in a support; `names` says which node, or number, a named bound is."""
+def _supported(machine: Machine, node: Node, support: Support, rng: Generator) -> Array:
+    """A value in a support; a bound is a number or the name of a node."""
     bounds = []
     for bound in support.bounds:
-        found = names.get(bound, bound) if isinstance(bound, str) else bound
-        if isinstance(found, str):
-            machine.run([found])
-            bounds.append(_aligned(machine, found, node))
+        if isinstance(bound, str):
+            machine.run([bound])
+            bounds.append(_aligned(machine, bound, node))
         else:
-            bounds.append(np.asarray(found))
+            bounds.append(np.asarray(bound))
     return SUPPORTS[support.kind](rng, machine.env.shape(node.type), *bounds)
 
 

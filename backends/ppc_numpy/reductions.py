@@ -18,7 +18,7 @@ from ppc_numpy.rules import Array, Call, Gradients, Rule, times
 def _spread(call: Call, g: Array) -> Array:
     """`g` with the reduced dimensions back, of size 1."""
     rank = g.ndim + len(call.axes)
-    return np.expand_dims(g, tuple(sorted(rank + a for a in call.axes)))
+    return np.expand_dims(g, tuple(rank + a for a in call.axes))
 
 
 def _sum_vjp(call: Call, g: Array, _: Array, x: Array) -> Gradients:
@@ -55,16 +55,21 @@ def logsumexp(x: Array, axes: tuple[int, ...]) -> Array:
     return np.squeeze(total, axis=axes)
 
 
-def logsumexp_gradient(g: Array, y: Array, x: Array, axes: tuple[int, ...]) -> Array:
-    """`g` by the weights exp(x - y), dimensions kept: 0 for y = -inf, shared among infinities."""
-    finite = np.exp(x - np.where(np.isfinite(y), y, 0.0))
-    top = (x == np.inf) * 1.0
-    share = top / np.maximum(top.sum(axis=axes, keepdims=True), 1.0)
-    return times(g, np.where(y == np.inf, share, np.where(y == -np.inf, 0.0, finite)))
+def logsumexp_gradient(g: Array, x: Array, axes: tuple[int, ...]) -> Array:
+    """`g` by the softmax of `x`: 0 where all are -inf, shared among infinities.
+
+    `g` has the reduced dimensions, of size 1. Taking exp(x - y) with the rounded result y would
+    lose digits where y is large.
+    """
+    top = np.max(x, axis=axes, keepdims=True, initial=-np.inf)
+    e = np.exp(x - np.where(np.isfinite(top), top, 0.0))
+    e = np.where(top == np.inf, (x == np.inf) * 1.0, e)
+    total = e.sum(axis=axes, keepdims=True)
+    return times(g, e / np.where(total == 0, 1.0, total))
 
 
-def _logsumexp_vjp(call: Call, g: Array, y: Array, x: Array) -> Gradients:
-    return (logsumexp_gradient(_spread(call, g), _spread(call, y), x, call.axes),)
+def _logsumexp_vjp(call: Call, g: Array, _: Array, x: Array) -> Gradients:
+    return (logsumexp_gradient(_spread(call, g), x, call.axes),)
 
 
 def _log_softmax(call: Call, x: Array) -> Array:

@@ -124,7 +124,7 @@ class NotInModel(Mistake):
     name: str
 
     def message(self) -> str:
-        return f"inf.{self.name} was called outside a model"
+        return f"{self.name} was called outside a model"
 
     def help(self) -> str:
         return (

@@ -11,8 +11,8 @@ from ppc.distributions.special import (
     LARGE,
     deviance,
     digamma_correction,
+    log_beta,
     log_power,
-    log_power_of_complement,
     within,
 )
 from ppc.ir import ops
@@ -58,7 +58,10 @@ def _beta_log_density(x: Value, p: Params) -> Value:
 
 def _beta_inside(x: Value, p: Params) -> Value:
     a, b = p["concentration1"], p["concentration0"]
-    plain = log_power(a - 1.0, x) + log_power_of_complement(b - 1.0, x) - ops.lbeta(a, b)
+    log_x = ops.log(ops.where(x > 0.0, x, 1.0))
+    log_rest = ops.log1p(-ops.where(x < 1.0, x, 0.0))
+    powers = log_power(a - 1.0, x, log_x) + log_power(b - 1.0, 1.0 - x, log_rest)
+    plain = powers - log_beta(a, b)
     large = ops.logical_and(ops.minimum(a, b) >= LARGE, ops.logical_and(x > 0.0, x < 1.0))
     stable = _beta_saddle(
         ops.where(large, x, 0.5), ops.where(large, a, LARGE), ops.where(large, b, LARGE)

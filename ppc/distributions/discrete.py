@@ -107,14 +107,14 @@ def _last_category(p: Params) -> Value:
 
 def _categorical_log_density(x: Value, p: Params) -> Value:
     inside = ops.logical_and(x >= 0, x <= _last_category(p))
-    return within(inside, x, 0, lambda x: _picked(x, p))
-
-
-def _picked(x: Value, p: Params) -> Value:
+    index = ops.where(inside, x, 0)
     if "logits" in p:
-        return ops.take_along(ops.log_softmax(p["logits"]), x)
-    # the logarithm of the picked one only, so that the others may be 0
-    return ops.log(ops.take_along(p["probs"], x)) - ops.log(ops.sum_(p["probs"]))
+        density = ops.take_along(ops.log_softmax(p["logits"]), index)
+    else:
+        # the logarithm of the picked one only, so that the others may be 0
+        picked = ops.where(inside, ops.take_along(p["probs"], index), 1.0)
+        density = ops.log(picked) - ops.log(ops.sum_(p["probs"]))
+    return ops.where(inside, density, -math.inf)
 
 
 def _categorical_draw(noise: NoiseSource, p: Params) -> Value:

@@ -9,6 +9,7 @@ from ppc.distributions.location_scale import POSITIVE
 from ppc.distributions.special import (
     HALF_LOG_2PI,
     LARGE,
+    by_logarithm,
     deviance,
     digamma_correction,
     in_normal_range,
@@ -28,6 +29,25 @@ def saddle(a: Value, m: Value) -> Value:
     return 0.5 * ops.log(a) - HALF_LOG_2PI - ops.lgamma_correction(a) - deviance(a, m, m - a)
 
 
+def gamma_kernel(a: Value, m: Value, log_m: Value) -> Value:
+    """a log m - m - lgamma(a), where m may be out of the range of its dtype."""
+    plain = a * log_of(m, log_m) - m - ops.lgamma(a)
+    large = ops.logical_and(a >= LARGE, in_normal_range(m))
+    stable = saddle(ops.where(large, a, LARGE), ops.where(large, m, LARGE))
+    return ops.where(large, stable, plain)
+
+
+def log_of(m: Value, log_m: Value) -> Value:
+    """log(m), where it can be taken of m itself, with the derivatives of `log_m`.
+
+    `log_m` is a sum of logarithms, which is rounded to the size of its terms: for m near 1 that
+    may be much above its own.
+    """
+    normal = in_normal_range(m)
+    exact = ops.stop_gradient(ops.where(normal, ops.log(ops.where(normal, m, 1.0)), log_m))
+    return exact + (log_m - ops.stop_gradient(log_m))
+
+
 def rate_of(p: Params) -> tuple[Value, Value]:
     """The rate and its logarithm, from whichever is given."""
     if "rate" in p:
@@ -43,10 +63,12 @@ def _gamma_inside(x: Value, p: Params) -> Value:
     a = p["concentration"]
     rate, log_rate = rate_of(p)
     m = rate * x
-    plain = a * log_rate + log_power(a - 1.0, x) - m - ops.lgamma(a)
+    log_x = ops.log(ops.where(x > 0.0, x, 1.0))
+    log_m = log_of(m, log_rate + log_x)
+    plain = log_power(a - 1.0, x, log_m) + log_rate - m - ops.lgamma(a)
     large = ops.logical_and(a >= LARGE, in_normal_range(m))
     stable = saddle(ops.where(large, a, LARGE), ops.where(large, m, LARGE))
-    return ops.where(large, stable - ops.log(ops.where(large, x, 1.0)), plain)
+    return ops.where(large, stable - log_x, plain)
 
 
 def _gamma_draw(noise: NoiseSource, p: Params) -> Value:
@@ -88,12 +110,9 @@ def _inverse_gamma_log_density(x: Value, p: Params) -> Value:
 
 
 def _inverse_gamma_inside(x: Value, p: Params) -> Value:
-    a, scale = p["concentration"], p["scale"]
-    log_x, m = ops.log(x), scale / x
-    plain = a * (ops.log(scale) - log_x) - m - ops.lgamma(a)
-    large = ops.logical_and(a >= LARGE, in_normal_range(m))
-    stable = saddle(ops.where(large, a, LARGE), ops.where(large, m, LARGE))
-    return ops.where(large, stable, plain) - log_x
+    log_x = ops.log(x)
+    log_m = ops.log(p["scale"]) - log_x
+    return gamma_kernel(p["concentration"], by_logarithm(p["scale"] / x, log_m), log_m) - log_x
 
 
 def _inverse_gamma_draw(noise: NoiseSource, p: Params) -> Value:

@@ -17,7 +17,7 @@ from ppc.distributions.discrete import (
     categorical_log_probs,
     categorical_probs,
 )
-from ppc.distributions.gamma import rate_of
+from ppc.distributions.gamma import gamma_kernel, rate_of
 from ppc.distributions.multivariate import marginal
 from ppc.distributions.special import HALF_LOG_2PI, deviance, digamma_correction
 from ppc.ir import ops
@@ -188,7 +188,9 @@ def _log_normal_to_gamma(a: Value, log_rate: Value, q: Params) -> Value:
     """Of LogNormal q from a Gamma: the log density of a Gamma is linear in log x and x."""
     y = {"loc": q["loc"] + log_rate, "scale": q["scale"]}  # of x times the rate
     entropy = ops.log(q["scale"]) + (HALF_LOG_2PI + 0.5)
-    return ops.lgamma(a) - a * y["loc"] + _log_normal_moment(y, 1.0) - entropy
+    excess = 0.5 * y["scale"] ** 2  # of the logarithm of the mean over the mean logarithm
+    mean = _log_normal_moment(y, 1.0)
+    return a * excess - gamma_kernel(a, mean, y["loc"] + excess) - entropy
 
 
 def _log_normal_gamma(q: Params, p: Params) -> Value:

@@ -123,11 +123,22 @@ def _student_t_log_density(x: Value, p: Params) -> Value:
     df, scale = p["df"], p["scale"]
     half = 0.5 * df
     # log Gamma((df + 1)/2) - log Gamma(df/2) - log(df pi)/2 with Stirling's formula taken out,
-    # so that nothing of the size of df remains.
+    # so that nothing of the size of df remains
     stirling = ops.lgamma_correction(half + 0.5) - ops.lgamma_correction(half)
-    norm = half * ops.log1p(1.0 / df) - (0.5 + HALF_LOG_2PI) + stirling
-    kernel = log1p_square_ratio(x - p["loc"], scale * ops.sqrt(df))
-    return norm - ops.log(scale) - (half + 0.5) * kernel
+    norm = half * ops.log1pmx(1.0 / df) - HALF_LOG_2PI + stirling
+    return norm - ops.log(scale) - _student_t_kernel(x - p["loc"], df, scale)
+
+
+def _student_t_kernel(d: Value, df: Value, scale: Value) -> Value:
+    """(df + 1)/2 log(1 + (d/scale)**2 / df)."""
+    root = scale * ops.sqrt(df)
+    near = ops.abs_(d) < 0.5 * root
+    # near the centre as the normal's z**2/2 and a remainder, which tells how df matters
+    square = (ops.where(near, d, 0.0) / scale) ** 2
+    part = square / df
+    normal = 0.5 * square + 0.5 * (df * ops.log1pmx(part) + ops.log1p(part))
+    far = (0.5 * df + 0.5) * log1p_square_ratio(ops.where(near, root, d), root)
+    return ops.where(near, normal, far)
 
 
 def _student_t_draw(noise: NoiseSource, p: Params) -> Value:
@@ -154,7 +165,7 @@ def _student_t_entropy(p: Params) -> Value:
     slope = ops.log1p(1.0 / df) + 1.0 / (df * (df + 1.0))
     slope = slope + digamma_correction(half + 0.5) - digamma_correction(half)
     stirling = ops.lgamma_correction(half) - ops.lgamma_correction(half + 0.5)
-    norm = half * ops.log1p(1.0 / df) - (0.5 + HALF_LOG_2PI)
+    norm = half * ops.log1pmx(1.0 / df) - HALF_LOG_2PI
     return (half + 0.5) * slope + stirling - norm + ops.log(p["scale"])
 
 

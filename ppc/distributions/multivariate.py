@@ -40,5 +40,5 @@ MULTIVARIATE_NORMAL_DIAG = Distribution(
     entropy=lambda p: ops.sum_(
         location_scale.normal_entropy({"scale": _repeated(p["scale_diag"], p)})
     ),
-    source="independent Normal(loc[i], scale_diag[i]) (Johnson, Kotz and Balakrishnan 2000, ch. 45)",
+    source="independent Normal(loc[i], scale_diag[i]) (Kotz et al. 2000, ch. 45)",
 )

@@ -16,25 +16,47 @@ HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 # From here on the sums of lgamma and logarithms that make up a density cancel by more digits than
 # their saddle-point form loses; below, the plain form is the shorter.
-LARGE = 8.0
+LARGE = 2.0
 _SERIES_FROM = 16.0
 
 
 def within(inside: Value, x: Value, safe: Operand, density: Callable[[Value], Value]) -> Value:
-    """`density(x)` where `inside`, else -inf, with derivative 0; `safe` is a point inside."""
+    """`density(x)` where `inside`, else -inf, with derivative 0; `safe` is a point inside.
+
+    An `x` that its builder knows to be inside, such as checked data, is not asked.
+    """
+    if x.name in x.builder.inside:
+        return density(x)
     return ops.where(inside, density(ops.where(inside, x, safe)), -math.inf)
 
 
-def log_power(k: Value, x: Value) -> Value:
-    """log(x**k) for x >= 0, where 0**0 = 1."""
-    flat = ops.logical_and(ops.eq(k, 0.0), ops.eq(x, 0.0))
-    return ops.xlogy(k, ops.where(flat, 1.0, x))
+def log_power(k: Value, x: Value, log_x: Value) -> Value:
+    """log(x**k) for x >= 0, where 0**0 = 1; `log_x` is log(x), and any number where x is 0."""
+    at_zero = ops.where(k > 0.0, -math.inf, ops.where(k < 0.0, math.inf, 0.0))
+    return ops.where(x > 0.0, k * log_x, at_zero)
 
 
-def log_power_of_complement(k: Value, x: Value) -> Value:
-    """log((1 - x)**k) for x <= 1, where 0**0 = 1."""
-    flat = ops.logical_and(ops.eq(k, 0.0), ops.eq(x, 1.0))
-    return ops.xlog1py(k, -ops.where(flat, 0.0, x))
+def by_logarithm(value: Value, log_value: Value) -> Value:
+    """`value`, positive and finite, with the derivatives of exp(log_value).
+
+    The derivative of a quotient goes by way of one over the square of the denominator, which in
+    float32 leaves the range for denominators beyond 1e-19 and 1e19; that of a logarithm does not.
+    """
+    exact, slope = ops.stop_gradient(value), log_value - ops.stop_gradient(log_value)
+    return exact * ops.exp(slope)
+
+
+def log_beta(a: Value, b: Value) -> Value:
+    """log B(a, b), with Stirling's formula taken out: derivatives keep their digits too.
+
+    The derivative of the primitive `lbeta` is a difference of digammas, which for one large
+    argument cancels (DiDonato and Morris 1992 treat the value in the same way).
+    """
+    small, large = ops.minimum(a, b), ops.maximum(a, b)
+    ratio = small / large
+    powers = small * ops.log(ratio) - (a + b) * ops.log1p(ratio)
+    stirling = ops.lgamma_correction(a) + ops.lgamma_correction(b) - ops.lgamma_correction(a + b)
+    return powers + stirling + HALF_LOG_2PI - 0.5 * (ops.log(small) - ops.log1p(ratio))
 
 
 def log1p_square_ratio(a: Value, b: Value) -> Value:
@@ -55,7 +77,11 @@ def deviance(x: Value, y: Value, difference: Value) -> Value:
     """
     near = ops.abs_(difference) < 0.5 * x
     close = -x * ops.log1pmx(ops.where(near, difference, 0.0) / x)
-    return ops.where(near, close, x * ops.log(x / ops.where(near, x, y)) + difference)
+    other = ops.where(near, x, y)
+    # the value of the logarithm of the quotient, the derivatives of the two logarithms
+    logs = ops.log(x) - ops.log(other)
+    log_ratio = ops.stop_gradient(ops.log(x / other)) + (logs - ops.stop_gradient(logs))
+    return ops.where(near, close, x * log_ratio + difference)
 
 
 def digamma_correction(x: Value) -> Value:

@@ -42,20 +42,27 @@ class SupportKind:
 def _finite(x: Array) -> Array:
     import numpy as np
 
-    result: Array = np.isfinite(x)
-    return result
+    return np.asarray(np.isfinite(x))
 
 
 def _whole(x: Array) -> Array:
     import numpy as np
 
-    result: Array = _finite(x) & (np.floor(x) == x)
-    return result
+    return np.asarray(_finite(x) & (np.floor(x) == x))
+
+
+def _finite_vector(x: Array) -> Array:
+    return _all(_finite(x))
+
+
+def _all(mask: Array) -> Array:
+    import numpy as np
+
+    return np.asarray(mask.all(axis=-1))
 
 
 def _simplex(x: Array) -> Array:
-    inside: Array = ((x >= 0) & _finite(x)).all(-1) & (abs(x.sum(-1) - 1) <= SIMPLEX_TOLERANCE)
-    return inside
+    return _all((x >= 0) & _finite(x)) & (abs(x.sum(-1) - 1) <= SIMPLEX_TOLERANCE)
 
 
 _ROWS = (
@@ -112,7 +119,7 @@ _ROWS = (
     SupportKind(
         "real_vector",
         "vectors of finite numbers",
-        lambda x: _finite(x).all(-1),
+        _finite_vector,
         event_rank=1,
         bijection="identity",
     ),
@@ -134,9 +141,9 @@ def outside(kind: str, x: Array, *bounds: Array | float) -> Array:
 
 def bad_rows(kind: str, x: Array, *bounds: Array | float) -> Array:
     """Which rows (of the leading dimension) hold a value outside, as a mask of shape (N,)."""
-    bad = outside(kind, x, *bounds)
-    rows: Array = bad.reshape(len(x), -1).any(axis=1)
-    return rows
+    import numpy as np
+
+    return np.asarray(outside(kind, x, *bounds).reshape(len(x), -1).any(axis=1))
 
 
 def same_up_to_boundary(a: Support, b: Support) -> bool:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from inspect import cleandoc
+from types import EllipsisType
 from unicodedata import category, combining, east_asian_width
 
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def literal(value: bool | float | str | None) -> str:
+def literal(value: bool | float | str | EllipsisType | None) -> str:
     """The text of a constant; Python reads the same value back."""
     if isinstance(value, str):
         return string(value)
     if isinstance(value, float):
         return repr(value).replace("e+", "e")
-    return repr(value)
+    return "..." if value is ... else repr(value)
 
 
 def hexadecimal(value: int) -> str:

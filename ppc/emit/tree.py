@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math as math_module
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Literal
 
 BinaryOperator = Literal["+", "-", "*", "/", "//", "%", "**", "@", "&", "|", "^", "<<", ">>"]
@@ -166,13 +167,13 @@ class Comprehension:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A literal: a number that is finite and not negative, a string, True, False or None."""
+    """A literal: a number that is finite and not negative, a string, True, False, None, `...`."""
 
-    value: bool | int | float | str | None
+    value: bool | int | float | str | EllipsisType | None
 
     def __post_init__(self) -> None:
         value = self.value
-        if isinstance(value, str) or value is None:
+        if not isinstance(value, (int, float)):
             return
         if not 0 <= value < float("inf") or is_minus_zero(value):
             raise ValueError(f"{value!r} is no literal: use `number`")

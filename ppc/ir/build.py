@@ -122,6 +122,7 @@ class Builder:
         self.outputs: dict[str, str] = {}
         self.span: Span | None = None  # given to nodes made without one
         self.reserved: set[str] = set()  # names that only a parameter may have
+        self.inside: set[str] = set()  # values known to lie on the support of what is scored
         self._equalities = list(equalities)
         self._counters: dict[str, int] = {}
         self._constants: dict[tuple[DType, ConstValue], Value] = {}

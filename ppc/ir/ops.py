@@ -29,7 +29,8 @@ def _function(primitive: str) -> Callable[..., Value]:
 
 
 exp, expm1, log, log1p = map(_function, ("exp", "expm1", "log", "log1p"))
-sqrt, square, abs_, sign = map(_function, ("sqrt", "square", "abs", "sign"))
+sqrt, rsqrt, square, abs_ = map(_function, ("sqrt", "rsqrt", "square", "abs"))
+sign = _function("sign")
 sin, cos, tan, arctan, tanh = map(_function, ("sin", "cos", "tan", "arctan", "tanh"))
 sigmoid, log_sigmoid, softplus = map(_function, ("sigmoid", "log_sigmoid", "softplus"))
 lgamma, digamma, lbeta = map(_function, ("lgamma", "digamma", "lbeta"))

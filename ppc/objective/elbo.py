@@ -25,6 +25,7 @@ from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Graph, Noise, Sample, operands
 from ppc.ir.types import Tensor
 from ppc.objective.inline import draw, inline, merged, rename
+from ppc.passes.match import fixed_bound, support_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +68,17 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
     def in_model(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         if site.role == "observed":
             value = observed_value(builder, site)
-            term = -dist.log_density(value, args)
+            if checked(site, model):
+                builder.inside.add(value.name)
+            term = rename(builder, dist.log_density(value, args), f"lp_{site.name}")
             estimators[site.name] = "observed"
         else:
             factor = factors[site.name]
             value = factor.value
-            exact = _closed_form(builder, factor, dist, args)
-            estimators[site.name] = "drawn" if exact is None else "closed-form KL"
-            if exact is None:
-                log_q = factor.distribution.log_density(value, factor.args)
-                exact = log_q - dist.log_density(value, args)
-            term = exact
-        terms[site.name] = weighted_sum(builder, term, site.type, dist.event_rank)
+            builder.inside.add(value.name)  # the guide has the support of the model
+            term, estimators[site.name] = _divergence(builder, site.name, factor, dist, args)
+        total = weighted_sum(builder, term, site.type, dist.event_rank)
+        terms[site.name] = -total if site.role == "observed" else total
         return value
 
     inline(builder, guide, in_guide)
@@ -97,6 +97,17 @@ def _inputs(builder: Builder, model: Graph) -> None:
     for axis in model.axes:
         if axis.subsampled:
             builder.data(weight_name(axis.name), Tensor("f32", (axis.name,)), origin="weight")
+
+
+def checked(site: Sample, model: Graph) -> bool:
+    """Whether the data of an observed site are known to lie on its support.
+
+    They are checked before a fit, unless a bound depends on what is inferred.
+    """
+    if "value" in dict(site.attrs):
+        return False
+    bounds = support_of(site, model).bounds
+    return all(isinstance(bound, float) or fixed_bound(model, bound) for bound in bounds)
 
 
 def weight_name(axis: str) -> str:
@@ -122,14 +133,19 @@ def weighted_sum(builder: Builder, term: Value, site: Tensor, event_rank: int) -
     return ops.sum_axes(total, total.type.axes)
 
 
-def _closed_form(
-    builder: Builder, factor: Factor, dist: Distribution, args: Mapping[str, Value]
-) -> Value | None:
-    """KL(q || p) of a site where it is exact, else None."""
+def _divergence(
+    builder: Builder, site: str, factor: Factor, dist: Distribution, args: Mapping[str, Value]
+) -> tuple[Value, str]:
+    """log q - log p of a site, as KL(q || p) where that is exact, and which of the two it is."""
     fixed = [v.name for v in (*factor.args.values(), *args.values())]
-    if _depends(builder, fixed, factor.noise):
-        return None
-    return kl_divergence(factor.distribution.name, factor.args, dist.name, args)
+    if not _depends(builder, fixed, factor.noise):
+        exact = kl_divergence(factor.distribution.name, factor.args, dist.name, args)
+        if exact is not None:
+            return rename(builder, exact, f"kl_{site}"), "closed-form KL"
+    log_q = factor.distribution.log_density(factor.value, factor.args)
+    log_q = rename(builder, log_q, f"lq_{site}")
+    log_p = rename(builder, dist.log_density(factor.value, args), f"lp_{site}")
+    return log_q - log_p, "drawn"
 
 
 def _depends(builder: Builder, names: list[str], noise: frozenset[str]) -> bool:

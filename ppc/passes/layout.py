@@ -117,6 +117,12 @@ class _Layout:
             args = [self.env[a] for a in node.args]
         return self.emit(node, *args)
 
+    def name(self, node: Op, primitive: str) -> str:
+        """The node's own name, or the new primitive's where it was named after the old one."""
+        return (
+            primitive if node.name.rstrip("0123456789").rstrip("_") == node.primitive else node.name
+        )
+
     def emit(self, node: Op, *args: Value, **attrs: object) -> Value:
         all_attrs = {**dict(node.attrs), **attrs}
         return self.builder.op(node.primitive, *args, name=node.name, **all_attrs)  # type: ignore[arg-type]  # attributes are checked by the rule
@@ -150,7 +156,7 @@ class _Layout:
         match min(ta.rank, 2), min(tb.rank, 2):
             case 1, 1 if tb.axes and ta.axes:
                 product = build.op("mul", self.aligned(a, axes, 1), self.aligned(b, axes, 1))
-                return build.op("sum", product, axes=(-1,), name=node.name)
+                return build.op("sum", product, axes=(-1,), name=self.name(node, "sum"))
             case 1, 1 if tb.axes:
                 return build.op("matmul", self.env[b], self.env[a], name=node.name)
             case 2, 1 if tb.axes and not ta.axes and ta.rank == 2 and tb.rank == 1:
@@ -161,12 +167,12 @@ class _Layout:
                 left = self.core(a, self.env[a], axes, 2)
                 right = self.core(b, column, axes, 2)
                 out = build.op("matmul", left, right)
-                return build.op("squeeze", out, axis=-1, name=node.name)
+                return build.op("squeeze", out, axis=-1, name=self.name(node, "squeeze"))
             case 1, 2 if tb.axes:
                 row = ops.expand_dims(self.env[a], -2)
                 left = self.core(a, row, axes, 2)
                 out = build.op("matmul", left, self.core(b, self.env[b], axes, 2))
-                return build.op("squeeze", out, axis=-2, name=node.name)
+                return build.op("squeeze", out, axis=-2, name=self.name(node, "squeeze"))
             case 2, 2:
                 rank = max(ta.rank, tb.rank)
                 left, right = self.aligned(a, axes, rank), self.aligned(b, axes, rank)
@@ -189,8 +195,9 @@ class _Layout:
         total = len(own.axes) + own.rank
         positions = tuple(own.axes.index(str(axis)) - total for axis in axes)
         return self.builder.op(
-            str(attrs["op"]), self.env[node.args[0]], axes=positions, name=node.name
-        )
+            str(attrs["op"]), self.env[node.args[0]], axes=positions,
+            name=self.name(node, str(attrs["op"])),
+        )  # fmt: skip
 
     def take(self, node: Op) -> Value:
         x, index = node.args
@@ -248,8 +255,9 @@ class _Layout:
                 f"a gather along {axis} of a value on {tx.axes} is not laid out yet"
             )
         return self.builder.op(
-            "take", self.env[x], self.env[index], axis=-1 - tx.rank, name=node.name
-        )
+            "take", self.env[x], self.env[index], axis=-1 - tx.rank,
+            name=self.name(node, "take"),
+        )  # fmt: skip
 
     def to_axis(self, node: Op) -> Value:
         return self.moved(node, source=len(node.type.axes) - 1, target=self.place(node, node.type))
@@ -268,11 +276,11 @@ class _Layout:
         order = list(range(value.type.rank))
         order.insert(target, order.pop(source))
         perm = tuple(i - value.type.rank for i in order)
-        return self.builder.op("transpose", value, perm=perm, name=node.name)
+        return self.builder.op("transpose", value, perm=perm, name=self.name(node, "transpose"))
 
     def axis_index(self, node: Op) -> Value:
         axis = str(dict(node.attrs)["axis"])
-        return self.builder.op("arange", size=self.lengths[axis], name=node.name)
+        return self.builder.op("arange", size=self.lengths[axis], name=self.name(node, "arange"))
 
 
 _SPECIAL: Mapping[str, Callable[[_Layout, Op], Value]] = {

@@ -1,0 +1,129 @@
+"""The JAX backend as ppc sees it: it emits text, and runs what it emitted."""
+
+from __future__ import annotations
+
+import functools
+import linecache
+from collections.abc import Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ppc.diagnostics import StateError
+from ppc.diagnostics.command import MissingFramework
+from ppc.registry import FitOutcome, FitSettings
+
+if TYPE_CHECKING:
+    from ppc.emit.program import Program
+    from ppc.ir.nodes import Graph
+
+Array = NDArray[Any]
+
+
+class JaxBackend:
+    """Emits JAX programs and runs them in this process."""
+
+    name = "jax"
+
+    def emit(self, program: Program) -> str:
+        """The text of a program that stands alone on jax and optax."""
+        from ppc_jax.program import emit
+
+        return emit(program)
+
+    def emit_function(self, graph: Graph) -> str:
+        """The text of a module with the function `query` of a positional graph."""
+        from ppc_jax.program import emit_function
+
+        return emit_function(graph)
+
+    def load(self, text: str, name: str) -> ModuleType:
+        """The module that an emitted text is; the same text gives the same module.
+
+        Raises StateError where JAX is not installed.
+        """
+        try:
+            return _load(text, name)
+        except ModuleNotFoundError as missing:
+            if missing.name not in ("jax", "jaxlib", "optax"):
+                raise
+            raise StateError(
+                MissingFramework(backend=self.name, package=missing.name)
+            ) from None
+
+    def fit(
+        self, module: ModuleType, arrays: Mapping[str, Array], settings: FitSettings
+    ) -> FitOutcome:
+        """Run `module.fit` on checked data."""
+        import jax
+
+        options: dict[str, Any] = {
+            "epochs": settings.epochs,
+            "learning_rate": settings.learning_rate,
+            "optimizer": settings.optimizer,
+        }
+        if settings.batch_size is not None:
+            options["batch_size"] = settings.batch_size
+        if settings.sizes:
+            options["sizes"] = module.Sizes(**settings.sizes)
+        if settings.progress is not None:
+            progress = settings.progress
+            options["callback"] = lambda fit, total: progress(total, fit.losses)
+        data = module.prepare(*arrays.values())
+        fit = module.fit(jax.random.key(settings.seed), data, **options)
+        return FitOutcome(_flat(fit.params), np.asarray(fit.losses))
+
+    def call(
+        self,
+        module: ModuleType,
+        inputs: Mapping[str, Array],
+        sizes: Mapping[str, int],
+        seed: int,
+    ) -> dict[str, Array]:
+        """Run `module.query`, compiled once for each set of sizes."""
+        import jax
+
+        compiled = _compiled(module)
+        used = {name: _device(inputs[name]) for name in module.INPUTS}
+        static = {name: int(sizes[name]) for name in module.SIZES}
+        out = compiled(jax.random.key(seed), used, **static)
+        return {name: np.asarray(value) for name, value in out.items()}
+
+
+BACKEND = JaxBackend()
+
+
+@functools.lru_cache(maxsize=64)
+def _load(text: str, name: str) -> ModuleType:
+    module = ModuleType(f"ppc_emitted_{name}")
+    path = f"<emitted {name} {hash(text) & 0xFFFFFFFF:08x}>"
+    # So that a traceback from inside an emitted program shows its lines.
+    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+    exec(compile(text, path, "exec"), module.__dict__)  # our own emitted text
+    return module
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(module: ModuleType) -> Any:
+    import jax
+
+    return jax.jit(module.query, static_argnames=module.SIZES)
+
+
+def _device(array: Array) -> Any:
+    import jax.numpy as jnp
+
+    return jnp.asarray(array, float) if array.dtype.kind == "f" else jnp.asarray(array)
+
+
+def _flat(params: Any) -> dict[str, Array]:
+    """Parameters by name: `nn1_0.kernel` for a field of a layer."""
+    flat: dict[str, Array] = {}
+    for name, value in params._asdict().items():
+        if hasattr(value, "_asdict"):
+            flat |= {f"{name}.{own}": np.asarray(v) for own, v in value._asdict().items()}
+        else:
+            flat[name] = np.asarray(value)
+    return flat

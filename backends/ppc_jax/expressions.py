@@ -1,0 +1,107 @@
+"""How JAX computes each primitive. A new primitive is a row here.
+
+Derivatives are JAX's own but for the helpers. At a kink or a pole they are what JAX makes them: 0
+for `relu`, 1 for `abs`, infinite for `sqrt` at 0, shared among ties of `max` and `maximum`, NaN for
+`pow` at (0, 0). Those of `tanh`, `sigmoid` and `expm1` are right to rounding of their largest
+value, not of their tails.
+Nothing fixes a width: floats are float32 or, under `jax_enable_x64`, float64.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from ppc.diagnostics import InternalError
+from ppc.emit.function import used_names
+from ppc.emit.table import Operation, Row, Table, along, shared_rows
+from ppc.emit.tree import Expr, Import, ImportFrom, Name, call
+from ppc.ir.sizes import Size
+from ppc_jax.helpers import HELPERS
+
+IMPORTS: dict[str, Import | ImportFrom] = {
+    "jax": Import("jax"),
+    "jnp": Import("jax.numpy", "jnp"),
+    "jsp": Import("jax.scipy", "jsp"),
+    "jr": Import("jax.random", "jr"),
+    "lax": ImportFrom("jax", (("lax", None),)),
+    "Array": ImportFrom("jax", (("Array", None),)),
+    "math": Import("math"),
+    "np": Import("numpy", "np"),
+    "optax": Import("optax"),
+}
+
+
+def imports_used(*trees: object) -> list[Import | ImportFrom]:
+    """The imports of the modules that some trees name."""
+    names = {name for tree in trees for name in used_names(tree)}
+    return [item for name, item in IMPORTS.items() if name in names]
+
+
+_FUNCTIONS = {
+    "sigmoid": "jax.nn.sigmoid",
+    "log_sigmoid": "jax.nn.log_sigmoid",
+    "softplus": "jax.nn.softplus",
+    "relu": "jax.nn.relu",
+    "rsqrt": "lax.rsqrt",
+    "erf": "jsp.special.erf",
+    "erfc": "jsp.special.erfc",
+    "erfinv": "jsp.special.erfinv",
+    "ndtr": "jsp.special.ndtr",
+    "ndtri": "jsp.special.ndtri",
+    "lgamma": "jsp.special.gammaln",
+    "digamma": "jsp.special.digamma",
+    "xlogy": "_xlogy",
+    "xlog1py": "_xlog1py",
+    "stop_gradient": "lax.stop_gradient",
+    "logaddexp": "_logaddexp",
+    "log1mexp": "_log1mexp",
+    "log1pmx": "_log1pmx",
+    "lgamma_correction": "_lgamma_correction",
+    "lbeta": "_lbeta",
+    "log_ndtr": "_log_ndtr",
+}
+
+
+def _floats(name: str) -> Row:
+    """A function of arrays, where an operand may be a number of Python."""
+
+    def row(op: Operation) -> Expr:
+        args = (
+            call("jnp.asarray", arg, _FLOAT) if host and name.startswith("_") else arg
+            for arg, host in zip(op.args, op.host, strict=True)
+        )
+        return call(name, *args)
+
+    return row
+
+
+_FLOAT = Name("float")
+
+
+def _implicit(op: Operation) -> Expr:
+    sampler = op.attrs["sampler"]
+    if sampler != "log_gamma":
+        raise InternalError(f"draws of {sampler} have no derivative")
+    return _floats("_log_gamma_draw")(op)
+
+
+def _one_hot(op: Operation) -> Expr:
+    return call("jax.nn.one_hot", op.args[0], op.size(cast(Size, op.attrs["depth"])))
+
+
+TABLE = Table(
+    module="jnp",
+    rows={
+        **shared_rows("jnp"),
+        **{name: _floats(target) for name, target in _FUNCTIONS.items()},
+        "stop_gradient": lambda op: (
+            op.args[0] if op.host[0] else call("lax.stop_gradient", op.args[0])
+        ),
+        "implicit": _implicit,
+        "logsumexp": along("jax.nn.logsumexp"),
+        "softmax": along("jax.nn.softmax", default=-1),
+        "log_softmax": along("jax.nn.log_softmax", default=-1),
+        "one_hot": _one_hot,
+    },
+    helpers=HELPERS,
+)

@@ -1,0 +1,442 @@
+"""The parts of an emitted program that are the same for every model: the loop, files, the command.
+
+They are templates of `ppc.emit.quote`: Python text with holes, read into the tree that is printed.
+Holes: `batched` says whether a step sees a batch of rows, `packed` whether the parameters are one
+vector inside the loop, `sized` whether there are sizes that the data do not fix.
+"""
+
+CONSTANTS = """
+BLOCK_STEPS = 1024  # most steps in a block: one call of the compiled loop
+BLOCK_ELEMENTS = 2**23  # most numbers of noise and data that a block reads
+REPLAY_BLOCKS = 64  # blocks between copies of the state, kept to find a failing site
+"""
+
+PLAN = '''
+class State(NamedTuple):
+    params: Params
+    opt_state: optax.OptState
+
+
+class Plan(NamedTuple):
+    """What the compiled loop depends on, besides the shapes of the data."""
+
+    optimizer: optax.GradientTransformation
+    if __batched__:
+        n: int  # rows of the data
+        batches: int  # in an epoch
+    if __sized__:
+        sizes: Sizes
+
+    if __batched__:
+
+        @property
+        def width(self) -> int:
+            """The rows of a batch, padding included."""
+            return -(-self.n // self.batches)
+
+
+class Fit(NamedTuple):
+    params: Params
+    opt_state: optax.OptState
+    losses: np.ndarray  # f32[steps], each the loss whose gradient its step followed
+'''
+
+FIT = '''
+def fit(
+    key: Array,
+    data: Data,
+    *,
+    epochs: int,
+    __batch_size_param__,
+    learning_rate: float = 1e-3,
+    optimizer: optax.GradientTransformation | None = None,
+    __sizes_param__,
+    resume: Fit | None = None,
+    callback: Callable[[Fit, int], bool | None] | None = None,
+) -> Fit:
+    """Minimise `loss` for this many epochs in all, by Adam unless told otherwise.
+
+    resume continues a fit with the same key, data and options, exactly as if it had not
+    stopped. callback sees the fit after each block of steps, on arrays that the next
+    block reuses, and the number of steps in all; it stops the fit by returning True.
+    Raises FloatingPointError with the step and the site that is not finite.
+    """
+    __checks__
+    if __batched__:
+        n = __rows__
+        plan = Plan(optimizer or _adam(learning_rate), n, -(-n // batch_size), *__sizes_arg__)
+        total = epochs * plan.batches
+    else:
+        plan = Plan(optimizer or _adam(learning_rate), *__sizes_arg__)
+        total = epochs
+    if resume is None:
+        resume = start_fit(key, data, plan)
+    block = block_steps(data, plan)
+    step = len(resume.losses)
+    losses = np.resize(resume.losses, max(step, total))
+    state = _copy(State(resume.params, resume.opt_state))
+    replay = state, step
+    while step < total:
+        if step // block % REPLAY_BLOCKS == 0:
+            replay = _copy(state), step
+        stop = min(total, (step // block + 1) * block)
+        state, values = run_block(state, data, key, step, stop, plan=plan)
+        losses[step:stop] = np.asarray(values)[step % block :][: stop - step]
+        last = stop == total and not _finite(state.params)
+        if last or not np.isfinite(losses[step:stop]).all():
+            bad = np.append(np.isfinite(losses[step:stop]), False).argmin()
+            raise FloatingPointError(explain(*replay, step + int(bad), data, key, plan))
+        step = stop
+        if callback is not None and callback(Fit(*state, losses[:step]), total):
+            break
+    return Fit(*state, losses[:step])
+
+
+def start_fit(key: Array, data: Data, plan: Plan) -> Fit:
+    """A fit that has made no step."""
+    params = init_params(*__init_args__)
+    if __packed__:
+        opt_state = plan.optimizer.init(ravel_pytree(params)[0])
+    else:
+        opt_state = plan.optimizer.init(params)
+    return Fit(params, opt_state, np.zeros(0, jnp.result_type(float)))
+
+
+def block_steps(data: Data, plan: Plan) -> int:
+    """The steps of a block, which share one draw of noise."""
+    if __batched__:
+        row = sum(math.prod(column.shape[1:]) for column in data)
+        elements = plan.width * row
+    else:
+        elements = 1
+    shapes = jax.eval_shape(lambda: draw_noise(jr.key(0), 0, 1, data, plan))
+    elements += sum(leaf.size for leaf in jax.tree.leaves(shapes))
+    return max(1, min(BLOCK_STEPS, BLOCK_ELEMENTS // elements))
+'''
+
+BLOCK = '''
+@functools.partial(jax.jit, static_argnames="plan", donate_argnames="state")
+def run_block(
+    state: State, data: Data, key: Array, start: Array, stop: Array, *, plan: Plan
+) -> tuple[State, Array]:
+    """Make the steps from start to stop, all of one block.
+
+    Returns the state and the losses f32[steps of a block], at their places in it.
+    """
+    length = block_steps(data, plan)
+    block = start // length
+    first = block * length
+    if __batched__:
+        rows = batch_rows(key, first + jnp.arange(length), plan)
+    noise = draw_noise(key, block, length, data, plan)
+    if __packed__:
+        flat, unpack = ravel_pytree(state.params)
+
+    def step(i: Array, carry: tuple) -> tuple:
+        __step__
+
+    losses = jnp.zeros(length)
+    bounds = start - first, stop - first
+    __loop__
+'''
+
+STEP_PACKED = """
+        flat, opt_state, losses = carry
+        __inputs__
+        value, grads = jax.value_and_grad(lambda v: loss(unpack(v), *__args__))(flat)
+        updates, opt_state = plan.optimizer.update(grads, opt_state, flat)
+        flat = optax.apply_updates(flat, updates)
+        return flat, opt_state, losses.at[i].set(value)
+"""
+
+STEP = """
+        params, opt_state, losses = carry
+        __inputs__
+        value, grads = jax.value_and_grad(loss)(params, *__args__)
+        updates, opt_state = plan.optimizer.update(grads, opt_state, params)
+        params = optax.apply_updates(params, updates)
+        return params, opt_state, losses.at[i].set(value)
+"""
+
+LOOP_PACKED = """
+    carry = flat, state.opt_state, losses
+    flat, opt_state, losses = lax.fori_loop(*bounds, step, carry)
+    return State(unpack(flat), opt_state), losses
+"""
+
+LOOP = """
+    carry = *state, losses
+    params, opt_state, losses = lax.fori_loop(*bounds, step, carry)
+    return State(params, opt_state), losses
+"""
+
+ROWS = '''
+def take(data: Data, rows: Array, plan: Plan) -> tuple[Data, Array]:
+    """The batch of these rows and its weights: 0 for row N, which is padding."""
+    batch = __gathered__
+    return batch, jnp.where(rows < plan.n, float(plan.batches), 0.0)
+
+
+def batch_rows(key: Array, steps: Array, plan: Plan) -> Array:
+    """The rows i32[steps, M] of the data that each step visits, N for padding.
+
+    An epoch visits each row once, in an order of its own: its step s takes positions s,
+    s + batches, ... of a keyed bijection of [0, N), the swap-or-not shuffle of Hoang,
+    Morris and Rogaway (CRYPTO 2012). It needs no table, so a step costs the same for
+    any N. Each of its 24 rounds pairs x with k - x mod N, and a hash of the pair
+    decides whether the two change places.
+    """
+    n, batches = plan.n, plan.batches
+    epoch = (steps // batches).astype(jnp.uint32)[:, None]
+    position = steps[:, None] % batches + batches * jnp.arange(plan.width)
+    seed = jr.bits(jr.fold_in(key, __rows_key__), (2,), jnp.uint32)
+    epoch_seed = _mix(seed[0] + _mix(seed[1] ^ epoch))
+
+    def swap_or_not(i: Array, x: Array) -> Array:
+        word = _mix(epoch_seed + i * np.uint32(0x9E3779B9))
+        pair = _mix(word ^ np.uint32(0x7F4A7C15)) % np.uint32(n) + (np.uint32(n) - x)
+        pair = jnp.where(pair < n, pair, pair - np.uint32(n))
+        swap = _mix(jnp.maximum(x, pair) ^ word) >> 31
+        return jnp.where(swap == 1, pair, x)
+
+    x = jnp.minimum(position, n - 1).astype(jnp.uint32)
+    x = lax.fori_loop(np.uint32(0), np.uint32(24), swap_or_not, x)
+    return jnp.where(position < n, x.astype(jnp.int32), n)
+
+
+def _mix(x: Array) -> Array:
+    """The finaliser of MurmurHash3: each bit of x, u32, reaches every other."""
+    x = (x ^ (x >> 16)) * np.uint32(0x85EBCA6B)
+    x = (x ^ (x >> 13)) * np.uint32(0xC2B2AE35)
+    return x ^ (x >> 16)
+'''
+
+UNIFORM = '''
+def _uniform(key: Array, shape: tuple[int, ...]) -> Array:
+    """Uniform on the open interval (0, 1), so that its logarithm is finite."""
+    smallest = jnp.finfo(jnp.result_type(float)).tiny
+    return jr.uniform(key, shape, minval=smallest)
+'''
+
+EXPLAIN = '''
+def explain(
+    state: State, step: int, bad: int, data: Data, key: Array, plan: Plan
+) -> str:
+    """Why the loss of step `bad` is not finite: replay the fit from `step` to there.
+
+    At fault is a term of that loss, or the gradient of the step before.
+    """
+    length = block_steps(data, plan)
+    for stop in range(max(step, bad - 1), bad + 1):
+        while step < stop:
+            end = min(stop, (step // length + 1) * length)
+            state, _ = run_block(state, data, key, step, end, plan=plan)
+            step = end
+        block, i = divmod(step, length)
+        if __drawn__:
+            first = block * length
+        if __batched__:
+            rows = batch_rows(key, block * length + jnp.arange(length), plan)
+        noise = draw_noise(key, block, length, data, plan)
+        params = state.params
+        __inputs__
+        for what, function in (("loss", loss_terms), ("gradient", _site_grads)):
+            for site, value in jax.jit(function)(params, *__args__).items():
+                if not _finite(value):
+                    return f"step {step}: the {what} of site {site} is not finite"
+    return f"step {bad}: the loss is not finite"
+
+
+# At module level: a second fit finds the same objects, and so the compiled loop.
+_adam = functools.cache(optax.adam)
+_site_grads = jax.jacrev(loss_terms)
+
+
+def _at(noise: Noise, i: Array | int) -> Noise:
+    """The noise of one step of a block."""
+    return jax.tree.map(lambda array: array[i], noise)
+
+
+def _finite(tree: object) -> bool:
+    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))
+
+
+def _copy(state: State) -> State:
+    return jax.tree.map(jnp.copy, state)
+'''
+
+FILES = '''
+def load_data(path: str) -> Data:
+    """Read the data from an npz, or raise ValueError with what is wrong with it."""
+    arrays = read_npz(path)
+    return prepare(*__columns__)
+
+
+def _column(
+    arrays: dict[str, np.ndarray], name: str, ndim: int, kinds: str
+) -> np.ndarray:
+    """The array of that name, checked: its dimensions, its kind of numbers, no NaN."""
+    if name not in arrays:
+        found = ", ".join(arrays) or "nothing"
+        raise ValueError(f"the data have no array {name}; they have {found}")
+    array = arrays[name]
+    if array.ndim != ndim:
+        raise ValueError(f"{name} has shape {array.shape}, not {ndim} dimensions")
+    if array.dtype.kind not in kinds:
+        raise ValueError(f"{name} has dtype {array.dtype}, which does not fit")
+    if not array.size:
+        raise ValueError(f"{name} is empty: its shape is {array.shape}")
+    _check_rows(name, np.isfinite(array), "finite")
+    return array
+
+
+def _check_rows(name: str, good: np.ndarray, what: str) -> None:
+    bad = np.flatnonzero(~good.reshape(len(good) if good.ndim else 1, -1).all(1))
+    if len(bad):
+        shown = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
+        raise ValueError(f"{name} is not {what} in {len(bad)} rows: {shown}")
+
+
+def read_npz(path: str) -> dict[str, np.ndarray]:
+    """The arrays of an npz by name, or ValueError where it cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"cannot read {path} as npz: {error}") from None
+
+
+def save_fit(path: str, fit: Fit, options: dict[str, int | float]) -> None:
+    """Write parameters, optimiser state, losses and options as named arrays."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(State(*fit[:2]))
+    arrays = {_name(where): np.asarray(leaf) for where, leaf in leaves}
+    with open(path + ".part", "wb") as file:
+        np.savez(file, losses=fit.losses, **arrays, **options)
+    os.replace(path + ".part", path)
+
+
+def load_fit(path: str, data: Data, plan: Plan) -> Fit:
+    """Read what `save_fit` wrote, or raise ValueError where it does not fit."""
+    arrays = read_npz(path)
+    shapes = jax.eval_shape(lambda: start_fit(jr.key(0), data, plan)[:2])
+    leaves, tree = jax.tree_util.tree_flatten_with_path(State(*shapes))
+    found = []
+    for where, leaf in leaves:
+        array = arrays.get(_name(where))
+        if array is None:
+            raise ValueError(f"{path} has no array {_name(where)}")
+        if (array.shape, array.dtype) != (leaf.shape, leaf.dtype):
+            wanted = f"{leaf.dtype}{list(leaf.shape)}"
+            raise ValueError(f"{_name(where)} in {path} is not {wanted}")
+        found.append(jnp.asarray(array))
+    return Fit(*jax.tree.unflatten(tree, found), arrays["losses"])
+
+
+def _name(path: tuple) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")
+'''
+
+COMMAND = '''
+def main() -> None:
+    """Fit the model to an npz file, as the options say."""
+    parser = argparse.ArgumentParser(description=__description__)
+    add = parser.add_argument
+    add("data", help=__data_help__)
+    add("--epochs", type=_positive, default=100, help="in all (default: 100)")
+    if __batched__:
+        add("--batch-size", type=_positive, help="rows of a batch (default: 100)")
+    add("--learning-rate", type=float, help="of Adam (default: 0.001)")
+    add("--seed", type=int, help="of all that is random (default: 0)")
+    add("--out", default="fit.npz", help="where to write the fit (default: fit.npz)")
+    add("--resume", metavar="FIT", help="continue a fit that was written by --out")
+    add("--checkpoint-every", type=_positive, metavar="EPOCHS", help="write --out")
+    add("--patience", type=_positive, metavar="EPOCHS", help="stop when so many gain 0")
+    add("--device", choices=("cpu", "gpu", "tpu"), help="(default: the best there is)")
+    add("--float64", action="store_true", help="compute in double precision")
+    args = parser.parse_args()
+    jax.config.update("jax_enable_x64", args.float64)
+    try:
+        if args.device:
+            jax.config.update("jax_default_device", jax.devices(args.device)[0])
+        print(run_command(args))
+    except (ValueError, FloatingPointError, RuntimeError, OSError) as error:
+        parser.exit(1, f"{parser.prog}: {error}\\n")
+
+
+def run_command(args: argparse.Namespace) -> str:
+    """Do what the options say; returns the last line to print."""
+    data = load_data(args.data)
+    saved = read_npz(args.resume) if args.resume else {}
+    options = {
+        "learning_rate": _option(args, saved, "learning_rate", 1e-3),
+        "seed": _option(args, saved, "seed", 0),
+    }
+    if __batched__:
+        n = __rows__
+        size = _option(args, saved, "batch_size", min(100, n))
+        options |= {"batch_size": size, "rows": n}
+        if size > n:
+            raise ValueError(f"a batch of {size} rows, but the data have {n}")
+        if int(saved.get("rows", n)) != n:
+            found = saved["rows"]
+            raise ValueError(f"{args.resume} was fitted to {found} rows, not to {n}")
+        batches = -(-n // size)
+        plan = Plan(_adam(options["learning_rate"]), n, batches, *__sizes_arg__)
+    else:
+        batches = 1
+        plan = Plan(_adam(options["learning_rate"]), *__sizes_arg__)
+    written = [0]  # steps of the checkpoints
+
+    def callback(fit: Fit, total: int) -> bool:
+        step = len(fit.losses)
+        if sys.stderr.isatty():
+            end = "\\n" if step == total else ""
+            line = f"\\rstep {step} of {total}  loss {fit.losses[-1]:.4g} "
+            print(line, end=end, file=sys.stderr, flush=True)
+        if args.checkpoint_every and step - written[-1] >= args.checkpoint_every * batches:
+            save_fit(args.out, fit, options)
+            written.append(step)
+        return bool(args.patience) and stalled(fit.losses, args.patience * batches)
+
+    result = fit(
+        jr.key(options["seed"]),
+        data,
+        epochs=args.epochs,
+        **__batch_size_arg__,
+        optimizer=plan.optimizer,
+        resume=load_fit(args.resume, data, plan) if args.resume else None,
+        callback=callback,
+    )
+    save_fit(args.out, result, options)
+    first, last = result.losses[:batches].mean(), result.losses[-batches:].mean()
+    return f"loss {first:.4g} -> {last:.4g}, the means of the first and last epoch"
+
+
+def stalled(losses: np.ndarray, steps: int) -> bool:
+    """Whether the last `steps` losses are on average no lower than those before."""
+    recent, before = losses[-steps:], losses[-2 * steps : -steps]
+    return len(before) == steps and bool(recent.mean() >= before.mean())
+
+
+def _option(args: argparse.Namespace, saved: dict, name: str, default: float) -> float:
+    """The option as given, else as in the resumed fit, else the default."""
+    given = getattr(args, name)
+    if name not in saved:
+        return default if given is None else given
+    value = type(default)(saved[name])
+    if given not in (None, value) and name != "learning_rate":
+        flag = "--" + name.replace("_", "-")
+        raise ValueError(f"{flag} {given}, but {args.resume} was fitted with {value}")
+    return value if given is None else given
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return value
+
+
+if __name__ == "__main__":
+    main()
+'''

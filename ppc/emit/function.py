@@ -1,0 +1,231 @@
+"""Statements that compute a positional graph.
+
+What has one use and no name of its own is written where it is used, as long as the line stays
+readable; everything else is assigned, in the order of the graph, under the name of its node. A
+comment with the user's line stands before the first statement that comes from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+
+from ppc.diagnostics import InternalError
+from ppc.emit.expressions import flat
+from ppc.emit.names import Names
+from ppc.emit.table import Operation, Table, size_expr
+from ppc.emit.tree import Assign, BinOp, Comment, Expr, List, Name, Stmt, number
+from ppc.ir.nodes import Const, ConstValue, Graph, Hyper, Node, Op, operands
+from ppc.ir.sizes import Size
+from ppc.spans import Span
+
+WIDTH = 56  # columns of an expression beyond which it gets a name
+LINE = 88
+
+_HINTS = {
+    "add": "total", "sub": "difference", "mul": "product", "div": "ratio", "matmul": "product",
+    "eq": "equal", "ne": "differs", "lt": "below", "le": "below", "gt": "above", "ge": "above",
+    "where": "chosen", "concat": "joined", "stack": "stacked", "take": "taken",
+    "take_along": "picked", "neg": "negative", "c": "constant",
+}  # fmt: skip
+_SAME_VALUES = frozenset(
+    "reshape expand_dims squeeze transpose broadcast_to cast stop_gradient".split()
+)
+
+
+def emit_body(
+    graph: Graph,
+    *,
+    table: Table,
+    inputs: Mapping[str, Expr],
+    sizes: Mapping[str, Expr],
+    names: Names,
+    source_comments: bool = True,
+    indent: int = 4,
+) -> tuple[list[Stmt], dict[str, Expr]]:
+    """The statements for what the outputs need, and the expression of each output.
+
+    `inputs` are the expressions of given nodes, by node name; `sizes` those of named sizes, beside
+    the ones that the graph fixes. `names` hands out the names of variables and must have taken
+    those that these expressions use. Raises InternalError for a node that is neither given nor
+    computable, a primitive that the table lacks, and a size without an expression.
+    """
+    body = _Body(graph, table, inputs, sizes, names, source_comments, indent)
+    body.run()
+    return body.statements, {name: body.exprs[node] for name, node in graph.outputs}
+
+
+def helpers_used(table: Table, tree: object) -> list[Stmt]:
+    """The helper functions that statements or expressions call, and those that these call."""
+    wanted: dict[str, None] = {}
+
+    def visit(part: object) -> None:
+        for name in used_names(part):
+            if name in table.helpers and name not in wanted:
+                wanted[name] = None
+                visit(table.helpers[name])
+
+    visit(tree)
+    ordered = [name for name in table.helpers if name in wanted]
+    return [stmt for name in ordered for stmt in table.helpers[name]]
+
+
+def used_names(tree: object) -> Iterator[str]:
+    """Every identifier that stands in an expression of a tree, with repetition."""
+    if isinstance(tree, Name):
+        yield tree.id
+    elif isinstance(tree, (tuple, list)):
+        for item in tree:
+            yield from used_names(item)
+    elif is_dataclass(tree):
+        for part in fields(tree):
+            yield from used_names(getattr(tree, part.name))
+
+
+def is_named(node: Node) -> bool:
+    """Whether a node has a name that somebody gave it, not one made from its primitive."""
+    return isinstance(node, Op) and re.sub(r"_\d+$", "", node.name) != node.primitive
+
+
+@dataclass(slots=True)
+class _Body:
+    graph: Graph
+    table: Table
+    inputs: Mapping[str, Expr]
+    sizes: Mapping[str, Expr]
+    names: Names
+    source_comments: bool
+    indent: int
+    statements: list[Stmt] = field(default_factory=list)
+    exprs: dict[str, Expr] = field(default_factory=dict)
+    host: set[str] = field(default_factory=set)  # nodes that are numbers of Python
+    hints: dict[str, str] = field(default_factory=dict)
+    lines: set[tuple[str, int]] = field(default_factory=set)  # of the user, shown already
+
+    def run(self) -> None:
+        self.names.reserve(*self.table.helpers)
+        nodes = self.graph.by_name()
+        self.exprs |= {name: self.inputs[name] for name in nodes if name in self.inputs}
+        uses = self._uses(nodes)
+        for node in self.graph.nodes:
+            if uses[node.name] and node.name not in self.exprs:
+                self._node(node, nodes, uses[node.name])
+
+    def _uses(self, nodes: Mapping[str, Node]) -> Counter[str]:
+        """How often each node that an output needs is used."""
+        uses = Counter(name for _, name in self.graph.outputs)
+        for node in reversed(self.graph.nodes):
+            if uses[node.name] and node.name not in self.inputs:
+                uses.update(operands(node))
+        return uses
+
+    def _node(self, node: Node, nodes: Mapping[str, Node], uses: int) -> None:
+        match node:
+            case Const():
+                expr = self._constant(node.value)
+                if node.type.rank:
+                    self._bind(node, self.table.array(expr), inline=uses == 1)
+                else:
+                    self.host.add(node.name)
+                    self.exprs[node.name] = expr
+            case Op():
+                self._operation(node, nodes, uses)
+            case Hyper(name=name) if name in self.sizes or name in self.graph.sizes:
+                self.host.add(name)
+                self.exprs[name] = self._size(Size.of(name))
+            case _:
+                raise InternalError(f"{self.graph.name} needs {node.name}, which is not given")
+
+    def _operation(self, node: Op, nodes: Mapping[str, Node], uses: int) -> None:
+        if node.primitive not in self.table.rows:
+            raise InternalError(f"the table of {self.table.module} has no {node.primitive}")
+        op = Operation(
+            args=tuple(self.exprs[a] for a in node.args),
+            types=tuple(nodes[a].type for a in node.args),
+            result=node.type,
+            attrs=dict(node.attrs),
+            size=self._size,
+            host=tuple(a in self.host for a in node.args),
+        )
+        expr = self.table.rows[node.primitive](op)
+        if self._stays_host(node, expr, op):
+            self.host.add(node.name)
+        short = len(flat(expr)) <= WIDTH
+        trivial = isinstance(expr, Name) or node.primitive == "dim"
+        self._bind(node, expr, inline=trivial or (uses == 1 and short and not is_named(node)))
+
+    def _stays_host(self, node: Op, expr: Expr, op: Operation) -> bool:
+        """Whether the result is a number of Python: arithmetic on such numbers."""
+        if node.primitive in ("dim", "cast", "neg", "square", "stop_gradient"):
+            return all(op.host)
+        plain = isinstance(expr, BinOp) and expr.left is op.args[0]
+        return all(op.host) and (plain or node.primitive in _COMPARISONS) and bool(op.args)
+
+    def _bind(self, node: Node, expr: Expr, *, inline: bool) -> None:
+        """Keep an expression for where it is used, or assign it to a name."""
+        self.hints[node.name] = self._hint(node)
+        if inline:
+            self.exprs[node.name] = expr
+            return
+        self._provenance(node.span)
+        name = self.names.fresh(self.hints[node.name])
+        self.statements.append(Assign(Name(name), expr))
+        self.exprs[node.name] = Name(name)
+
+    def _hint(self, node: Node) -> str:
+        if not isinstance(node, Op):
+            return "constants"
+        if is_named(node):
+            return node.name
+        if node.primitive in _HINTS or not node.args:
+            return _HINTS.get(node.primitive, node.primitive)
+        match self.exprs[node.args[0]]:
+            case Name(id=name):
+                first = name
+            case _:
+                first = self.hints.get(node.args[0], "")
+        if node.primitive in _SAME_VALUES and first:
+            return first
+        return f"{node.primitive}_{first}" if 0 < len(first) <= 16 else node.primitive
+
+    def _size(self, size: Size) -> Expr:
+        known: dict[str, Expr] = {n: number(v) for n, v in self.graph.sizes.items()}
+        try:
+            return size_expr(size, {**known, **self.sizes})
+        except KeyError as missing:
+            raise InternalError(
+                f"{self.graph.name} needs the size {missing}, which is not given"
+            ) from missing
+
+    def _constant(self, value: ConstValue) -> Expr:
+        if isinstance(value, tuple):
+            return List(tuple(self._constant(item) for item in value))
+        return number(value)
+
+    def _provenance(self, span: Span | None) -> None:
+        if span is None or not self.source_comments or not span.text:
+            return
+        key = (span.source.path, span.line)
+        if key not in self.lines:
+            self.lines.add(key)
+            self.statements.append(Comment(provenance(span, LINE - self.indent)))
+
+
+_COMPARISONS = frozenset("eq ne lt le gt ge".split())
+
+
+def provenance(span: Span, width: int) -> str:
+    """`model.py:24  z = f(x)`, shortened so that its comment takes at most `width` columns."""
+    file = re.split(r"[/\\]", span.source.path)[-1]
+    text = f"{file}:{span.line}  {' '.join(span.text.split())}"
+    room = width - len("# ")
+    # Escapes of unprintable characters are longer than what they stand for.
+    while len(shown := _escaped(text)) > room:
+        text = text.removesuffix("...")[: -max(1, len(shown) - room) - 3] + "..."
+    return text
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isascii() and c.isprintable() else "\\U00000000" for c in text)
