@@ -26,7 +26,7 @@ from ppc_frontend.evaluate.statements import run_body
 from ppc_frontend.names import finish
 from ppc_frontend.scope import Frame
 from ppc_frontend.source import ParsedModule, read_file
-from ppc_frontend.values import Given, NameOf, PoisonedError, RejectedError
+from ppc_frontend.values import POISON, Given, NameOf, PoisonedError, RejectedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +184,9 @@ def _attempt(
                 _bind(ctx, module, outer, inner, param, arguments, convert)
             except RejectedError as error:
                 ctx.mistakes.append(error.mistake)
+                inner.variables[param.name.value] = POISON
             except PoisonedError:
-                pass
+                inner.variables[param.name.value] = POISON
         if isinstance(node.params.star_arg, cst.Param):
             inner.variables[node.params.star_arg.name.value] = ()
         if node.params.star_kwarg is not None:
@@ -221,9 +222,6 @@ def _bind(
             if array is not None:
                 _match(value, array.dims, array.axis)
     elif array is not None:
-        for size in array.dims:
-            for dim in sorted(size.names - {array.axis}):
-                ctx.builder.hypers.setdefault(dim, None)
         value = Given(name, array.dtype, array.dims, array.axis, span)
     elif param.default is not None:
         value = evaluate(ctx, outer, param.default)

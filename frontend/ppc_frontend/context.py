@@ -35,6 +35,21 @@ class Plate:
     span: Span
 
 
+@dataclass(slots=True)
+class Places:
+    """Where the arguments of a call stand."""
+
+    positional: list[Span] = field(default_factory=list)
+    named: dict[str, Span] = field(default_factory=dict)
+
+    def add(self, name: str | None, span: Span) -> None:
+        """Note the place of the next argument; `name` is that of a keyword."""
+        if name is None:
+            self.positional.append(span)
+        else:
+            self.named[name] = span
+
+
 @dataclass(slots=True, eq=False)
 class Context:
     """Shared by everything that evaluates one model."""
@@ -51,6 +66,8 @@ class Context:
     given: dict[str | int, Value] = field(default_factory=dict)  # arrays that have a node
     arrays: dict[str, Any] = field(default_factory=dict)  # live arrays by Data node
     counts: dict[str, int] = field(default_factory=dict)
+    places: Places | None = None  # of the call that is about to be made, if it has plain arguments
+    bound_places: dict[str, Span] = field(default_factory=dict)  # of the call bound last
     live: Callable[[str, Any], Any] | None = None  # converts live objects, if there are any
     default_plate: str = "N"  # the name of the datamodel's plate where its size has none
     depth: int = 0  # of inlined calls

@@ -23,6 +23,7 @@ from ppc.ir.build import Value
 from ppc.ir.nodes import REAL, Sample, Support, operands
 from ppc.ir.primitives import RuleError
 from ppc.ir.types import Axis
+from ppc.spans import Span
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, shape, tensor
 from ppc_frontend.values import SupportValue
@@ -41,7 +42,11 @@ def sample(
     signature = ", ".join([*(f"{name}=Ellipsis" for name in names), _COMMON])
     bound = bind(ctx, function, signature.replace("Ellipsis", "..."), args, kwargs)
     given = _given(ctx, distribution, {name: bound[name] for name in names})
-    values = {name: tensor(ctx, value, "f32") for name, value in given.items()}
+    places = dict(ctx.bound_places)
+    values = {}
+    for name, value in given.items():
+        with ctx.at(places.get(name, ctx.span)):
+            values[name] = tensor(ctx, value, "f32")
     ranks = [_event_rank(distribution, name) for name in values]
     values = dict(zip(values, ctx.align(list(values.values()), ranks), strict=True))
     plates = [plate.axis for plate in ctx.plates]
@@ -51,7 +56,7 @@ def sample(
             place = ctx.place(value)
             others = ((place, "it is made here"),) if place else ()
             ctx.refuse(RowOutsidePlate(span=ctx.span, plate=outside[0], others=others))
-    _check(ctx, distribution, values)
+    _check(ctx, distribution, values, places)
     extra = shape(ctx, bound["sample_shape"])
     if extra and plates:
         ctx.warnings.append(SampleShapeIgnored(span=ctx.span))
@@ -65,7 +70,8 @@ def sample(
         ctx.refuse(ctx.shape_mistake(error.reason, list(values.values())))
     hint = bound["name"] if isinstance(bound["name"], str) else distribution.name.lower()
     if bound["name"] is not None:
-        claim(ctx, bound["name"])
+        with ctx.at(places.get("name", ctx.span)):
+            claim(ctx, bound["name"])
     value = ctx.builder.sample(hint, distribution.name, values, type_)
     ctx.sites_of[value.name] = bound["name"] or ""
     return value
@@ -113,7 +119,12 @@ def claim(ctx: Context, name: Any) -> str:
     return name
 
 
-def _check(ctx: Context, distribution: Distribution, values: Mapping[str, Value]) -> None:
+def _check(
+    ctx: Context,
+    distribution: Distribution,
+    values: Mapping[str, Value],
+    places: Mapping[str, Span],
+) -> None:
     """Refuse constants that are plainly outside their parameter's constraint."""
     for name, value in values.items():
         parameter = distribution.parameter(name)
@@ -129,11 +140,11 @@ def _check(ctx: Context, distribution: Distribution, values: Mapping[str, Value]
         if not bad.any():
             continue
         shown = constant if isinstance(constant, tuple) and not bad.ndim else array[bad].flat[0]
-        place = ctx.place(value)
-        others = ((place, "the value is made here"),) if place and place != ctx.span else ()
+        span, place = places.get(name, ctx.span), ctx.place(value)
+        others = ((place, "the value is made here"),) if place and place.line != span.line else ()
         ctx.refuse(
             OutsideConstraint(
-                span=ctx.span, distribution=distribution.name, parameter=name,
+                span=span, distribution=distribution.name, parameter=name,
                 value=_shown(shown), words=words(parameter.constraint), others=others,
             )
         )  # fmt: skip
@@ -147,12 +158,16 @@ def parameter(
     ctx: Context, *, initial_value: Any, name: Any = None, support: Any = None, dtype: Any = None
 ) -> Value:
     """An optimised quantity; inside plates it has a row for each datum."""
+    places = dict(ctx.bound_places)
     value = tensor(ctx, initial_value, "f32")
     if _random_ancestor(ctx, value):
         ctx.refuse(RandomInit(span=ctx.span))
     axes = tuple(dict.fromkeys([*value.type.axes, *(plate.axis for plate in ctx.plates)]))
     type_ = value.type.with_axes(axes)
-    hint = claim(ctx, name) if name is not None else "parameter"
+    hint = "parameter"
+    if name is not None:
+        with ctx.at(places.get("name", ctx.span)):
+            hint = claim(ctx, name)
     result = ctx.builder.param(hint, value, support=_support(ctx, support), type_=type_)
     ctx.sites_of[result.name] = name or ""
     return result
@@ -185,7 +200,7 @@ def _support(ctx: Context, value: Any) -> Support:
     if isinstance(kind, str) and kind in SUPPORT_NAMES:
         return Support(_SUPPORT_WORDS.get(kind, kind))
     near = nearest(kind, SUPPORT_NAMES) if isinstance(kind, str) else ""
-    ctx.refuse(UnknownName(span=ctx.span, kind="support", name=describe(value), near=near))
+    ctx.refuse(UnknownName(span=ctx.span, kind="support", name=str(kind), near=near))
 
 
 def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Value:

@@ -104,6 +104,9 @@ def given(ctx: Context, value: Given) -> Value:
         if value.axis is not None and value.axis in ctx.assumed.plates:
             ctx.builder.axis(Axis(value.axis, size=Size.of(value.axis)))
             dims, axes = dims[1:], (value.axis,)
+        for name in sorted({name for dim in dims for name in dim.names}):
+            if name not in ctx.builder.axes:
+                ctx.builder.hypers.setdefault(name, None)
         with ctx.at(value.span):
             type_ = Tensor(value.dtype, axes, tuple(dims))
             ctx.given[key] = ctx.builder.data(value.name, type_)

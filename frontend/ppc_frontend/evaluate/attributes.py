@@ -105,11 +105,23 @@ def unknown(ctx: Context, path: str) -> UnknownName:
     known = [*vocabulary.names(root), *(n for n in _LAYERS if root == "tensorflow")]
     if not known:
         return UnknownName(span=ctx.span, kind="library", name=root, near="")
-    near = nearest(path, known)
-    if not near:  # the right name in the wrong module
-        last = path.rpartition(".")[2]
-        near = next((n for n in known if n.rpartition(".")[2] == last), "")
+    near = _nearest_function(path, known)
     return UnknownName(span=ctx.span, kind="function", name=path, near=near)
+
+
+def _nearest_function(path: str, known: list[str]) -> str:
+    """The same name in another module, else a name like it: first in the module that is meant."""
+    owner, _, last = path.rpartition(".")
+    everywhere = [
+        *known,
+        *(n for library in vocabulary.LIBRARIES for n in vocabulary.names(library)),
+    ]
+    ends = {name.rpartition(".")[2]: name for name in reversed(everywhere)}
+    if last in ends:
+        return ends[last]
+    beside = [n.rpartition(".")[2] for n in known if n.rpartition(".")[0] == owner]
+    near = nearest(last, beside)
+    return f"{owner}.{near}" if near else ends.get(nearest(last, ends), "")
 
 
 def is_known(path: str) -> bool:

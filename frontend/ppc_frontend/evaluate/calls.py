@@ -18,7 +18,7 @@ from ppc.diagnostics.language import (
 )
 from ppc.diagnostics.model_language import MisplacedCall
 from ppc_frontend import layers, sites, vocabulary
-from ppc_frontend.context import Context
+from ppc_frontend.context import Context, Places
 from ppc_frontend.evaluate.attributes import METHODS, is_known, layer_row, unknown
 from ppc_frontend.evaluate.python import call_builtin
 from ppc_frontend.scope import Frame
@@ -135,6 +135,7 @@ def bind_user(
     """The parameters of a user's function by name, as Python binds them."""
     params = function.node.params
     name = function.name
+    at, ctx.places = ctx.places or Places(), None
     only = [p.name.value for p in params.posonly_params]
     places = [*only, *(p.name.value for p in params.params)]
     known = [*places[len(only) :], *(p.name.value for p in params.kwonly_params)]
@@ -144,7 +145,12 @@ def bind_user(
         bound[params.star_arg.name.value] = tuple(rest)
     elif rest:
         ctx.refuse(
-            TooManyArguments(span=ctx.span, function=name, most=len(places), given=len(args))
+            TooManyArguments(
+                span=(at.positional[len(places) :] or [ctx.span])[0],
+                function=name,
+                most=len(places),
+                given=len(args),
+            )
         )
     extra: dict[str, Any] = {}
     for key, value in kwargs.items():
@@ -156,7 +162,13 @@ def bind_user(
             near = nearest(key, known)
             twice = key in bound
             ctx.refuse(
-                UnknownKeyword(span=ctx.span, function=name, name=key, near=near, twice=twice)
+                UnknownKeyword(
+                    span=at.named.get(key, ctx.span),
+                    function=name,
+                    name=key,
+                    near=near,
+                    twice=twice,
+                )
             )
     if params.star_kwarg is not None:
         bound[params.star_kwarg.name.value] = extra

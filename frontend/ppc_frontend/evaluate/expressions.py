@@ -8,13 +8,13 @@ from typing import Any
 import libcst as cst
 
 from ppc.diagnostics.language import (
-    NotIterable,
     UndefinedName,
+    Unpacked,
     Unsupported,
     nearest,
 )
 from ppc.ir.sizes import Size
-from ppc_frontend.context import Context
+from ppc_frontend.context import Context, Places
 from ppc_frontend.evaluate import arithmetic
 from ppc_frontend.evaluate.attributes import attribute
 from ppc_frontend.evaluate.calls import call
@@ -209,7 +209,10 @@ def _call(ctx: Context, frame: Frame, node: cst.Call) -> Any:
     function = evaluate(ctx, frame, node.func)
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
+    places = Places()
     for arg in node.args:
+        if not arg.star:
+            places.add(arg.keyword.value if arg.keyword else None, frame.module.span(arg))
         if arg.star == "**":
             kwargs.update(evaluate(ctx, frame, arg.value))
         elif arg.star == "*":
@@ -218,7 +221,11 @@ def _call(ctx: Context, frame: Frame, node: cst.Call) -> Any:
             kwargs[arg.keyword.value] = evaluate_argument(ctx, frame, function, arg)
         else:
             args.append(evaluate_argument(ctx, frame, function, arg))
-    return call(ctx, function, args, kwargs)
+    ctx.places = None if any(arg.star for arg in node.args) else places
+    try:
+        return call(ctx, function, args, kwargs)
+    finally:
+        ctx.places = None
 
 
 def evaluate_argument(ctx: Context, frame: Frame, function: Any, arg: cst.Arg) -> Any:
@@ -294,9 +301,7 @@ def bind_target(ctx: Context, frame: Frame, target: cst.CSTNode, value: Any) -> 
             stars = [i for i, e in enumerate(target.elements) if isinstance(e, cst.StarredElement)]
             count = len(target.elements)
             if len(values) != count and not (stars and len(values) >= count - 1):
-                ctx.refuse(
-                    NotIterable(span=ctx.span, what=f"{len(values)} values into {count} names")
-                )
+                ctx.refuse(Unpacked(span=ctx.span, values=len(values), names=count))
             if stars:
                 at, extra = stars[0], len(values) - count + 1
                 values = [*values[:at], values[at : at + extra], *values[at + extra :]]

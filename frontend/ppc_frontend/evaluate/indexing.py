@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ppc.diagnostics.language import BadOperation, NotKnown, Unsupported
+from ppc.diagnostics.language import BadOperation, NoElement, NotKnown, Unsupported
 from ppc.diagnostics.model_language import ShapeMismatch
 from ppc.ir.build import Value
 from ppc.ir.primitives import show
@@ -40,7 +40,9 @@ def subscript(ctx: Context, value: Any, items: list[Any]) -> Any:
         key = ctx.fixed(key)
     try:
         return value[key]
-    except (TypeError, KeyError, IndexError) as error:
+    except (KeyError, IndexError):
+        ctx.refuse(NoElement(span=ctx.span, what=describe(value), key=repr(key)))
+    except TypeError as error:
         words = f"{describe(value)}[{describe(items[0])}]"
         ctx.refuse(BadOperation(span=ctx.span, reason=f"{words}: {error}"))
 

@@ -284,7 +284,7 @@ def _undefined(ctx: Context, frame: Frame, node: cst.Del) -> None:
 
 _NAMES: dict[type[cst.CSTNode], str] = {
     cst.While: "a `while` loop",
-    cst.ClassDef: "a class in a model",
+    cst.ClassDef: "a class",
     cst.Match: "`match`",
 }
 
