@@ -58,11 +58,13 @@ def _finite_vector(x: Array) -> Array:
 def _all(mask: Array) -> Array:
     import numpy as np
 
-    return np.asarray(mask.all(axis=-1))
+    result: Array = np.asarray(mask.all(axis=-1))
+    return result
 
 
 def _simplex(x: Array) -> Array:
-    return _all((x >= 0) & _finite(x)) & (abs(x.sum(-1) - 1) <= SIMPLEX_TOLERANCE)
+    complete: Array = abs(x.sum(-1) - 1) <= SIMPLEX_TOLERANCE
+    return _all((x >= 0) & _finite(x)) & complete
 
 
 _ROWS = (

@@ -24,7 +24,7 @@ from ppc.ir import ops
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Graph, Noise, Sample, operands
 from ppc.ir.types import Tensor
-from ppc.objective.inline import draw, inline, merged, rename
+from ppc.objective.inline import draw, inline, merged, name_parameters, rename
 from ppc.passes.match import fixed_bound, support_of
 
 
@@ -66,6 +66,7 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
     estimators: dict[str, str] = {}
 
     def in_model(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        name_parameters(builder, site, args)
         if site.role == "observed":
             value = observed_value(builder, site)
             if checked(site, model):
