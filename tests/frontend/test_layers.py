@@ -34,13 +34,14 @@ def first_kernel(rule: str) -> np.ndarray:
 @pytest.mark.parametrize(
     ("rule", "variance", "bound"),
     [
-        # variance = scale / fan; a uniform one ends at sqrt(3 variance). keras.io/api/layers/initializers
+        # variance = scale / fan; a uniform one ends at sqrt(3 variance).
+        # https://keras.io/api/layers/initializers
         ('"glorot_uniform"', 2 / 50, math.sqrt(6 / 50)),
         ('"he_uniform"', 2 / 30, math.sqrt(6 / 30)),
         ('"lecun_uniform"', 1 / 30, math.sqrt(3 / 30)),
         ('"glorot_normal"', 2 / 50, 2 * math.sqrt(2 / 50) / 0.87962566103423978),
         ('"he_normal"', 2 / 30, 2 * math.sqrt(2 / 30) / 0.87962566103423978),
-        ("tf.keras.initializers.LecunNormal()", 1 / 30, 2 * math.sqrt(1 / 30) / 0.87962566103423978),
+        ("tf.keras.initializers.LecunNormal()", 1 / 30, math.sqrt(4 / 30) / 0.87962566103423978),
         ('"random_normal"', 0.05**2, math.inf),
         ("tf.keras.initializers.RandomNormal(stddev=0.2)", 0.2**2, math.inf),
         ('"random_uniform"', 0.1**2 / 12, 0.05),
