@@ -43,11 +43,15 @@ class ModelCall:
 
 @dataclass(frozen=True, slots=True)
 class InferenceCall:
-    """`inf.inference.SVI(q(...), epochs=100)`; a guide given by a string is a family's name."""
+    """`inf.inference.SVI(q(...), epochs=100)`; a guide given by a string is a family's name.
+
+    Arguments that are no literals are in `unread`, and so is a `qmodel` that cannot be followed.
+    """
 
     method: str  # "SVI", "VI"
     guide: ModelCall | str | None
     arguments: Mapping[str, Any]
+    unread: tuple[str, ...]
     span: Span
 
 
@@ -221,35 +225,37 @@ class _Reader:
     def _inference(self, node: cst.Call, method: str, frame: Frame, names: _Names) -> InferenceCall:
         guide: Any = None
         arguments: dict[str, Any] = {}
+        unread: list[str] = []
         order = iter(_INFERENCE_ARGUMENTS)
         for arg in node.args:
             key = arg.keyword.value if arg.keyword else next(order, "")
             if arg.star:
                 continue
-            if key == "qmodel":
-                guide = self._guide(arg.value, frame, names)
-                continue
             try:
-                arguments[key] = self._literal(arg.value, frame)
+                if key == "qmodel":
+                    guide = self._guide(arg.value, frame, names)
+                else:
+                    arguments[key] = self._literal(arg.value, frame)
             except _UnreadError:
-                continue
-        call = InferenceCall(method, guide, arguments, self.module.span(node))
+                unread.append(key)
+        span = self.module.span(node)
+        call = InferenceCall(method, guide, arguments, tuple(unread), span)
         self.inferences.append(call)
         return call
 
     def _guide(
         self, node: cst.BaseExpression, frame: Frame, names: _Names
     ) -> ModelCall | str | None:
+        """The guide that an argument is. Raises _UnreadError."""
         if isinstance(node, cst.Name) and node.value in self.parameters and node.value not in names:
             return ModelCall(node.value, {}, (), self.module.span(node))
         found = self.expression(node, frame, names)
         if isinstance(found, ModelCall):
             return found
-        try:
-            text = self._literal(node, frame)
-        except _UnreadError:
-            return None
-        return text if isinstance(text, str) else None
+        text = self._literal(node, frame)
+        if text is None or isinstance(text, str):
+            return text
+        raise _UnreadError
 
     def _fit(self, node: cst.Call, model: ModelCall, frame: Frame, names: _Names) -> FitCall:
         given: dict[str, cst.BaseExpression] = {}
