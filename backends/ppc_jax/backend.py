@@ -26,6 +26,7 @@ class JaxBackend:
     """Emits JAX programs and runs them in this process."""
 
     name = "jax"
+    requires = ("jax", "optax")
 
     def emit(self, program: Program) -> str:
         """The text of a program that stands alone on jax and optax."""
