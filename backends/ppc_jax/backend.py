@@ -8,18 +8,17 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ppc.diagnostics import StateError
 from ppc.diagnostics.command import MissingFramework
 from ppc.registry import FitOutcome, FitSettings
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ppc.emit.program import Program
     from ppc.ir.nodes import Graph
 
-Array = NDArray[Any]
+    Array = NDArray[Any]
 
 
 class JaxBackend:
@@ -59,6 +58,7 @@ class JaxBackend:
     ) -> FitOutcome:
         """Run `module.fit` on checked data."""
         import jax
+        import numpy as np
 
         options: dict[str, Any] = {
             "epochs": settings.epochs,
@@ -85,6 +85,7 @@ class JaxBackend:
     ) -> dict[str, Array]:
         """Run `module.query`, compiled once for each set of sizes."""
         import jax
+        import numpy as np
 
         compiled = _compiled(module)
         used = {name: _device(inputs[name]) for name in module.INPUTS}
@@ -121,6 +122,8 @@ def _device(array: Array) -> Any:
 
 def _flat(params: Any) -> dict[str, Array]:
     """Parameters by name: `nn1_0.kernel` for a field of a layer."""
+    import numpy as np
+
     flat: dict[str, Array] = {}
     for name, value in params._asdict().items():
         if hasattr(value, "_asdict"):
