@@ -49,9 +49,7 @@ class JaxBackend:
         except ModuleNotFoundError as missing:
             if missing.name not in ("jax", "jaxlib", "optax"):
                 raise
-            raise StateError(
-                MissingFramework(backend=self.name, package=missing.name)
-            ) from None
+            raise StateError(MissingFramework(backend=self.name, package=missing.name)) from None
 
     def fit(
         self, module: ModuleType, arrays: Mapping[str, Array], settings: FitSettings
@@ -124,10 +122,12 @@ def _flat(params: Any) -> dict[str, Array]:
     """Parameters by name: `nn1_0.kernel` for a field of a layer."""
     import numpy as np
 
+    parts = (params.shared, params.rows) if hasattr(params, "shared") else (params,)
     flat: dict[str, Array] = {}
-    for name, value in params._asdict().items():
-        if hasattr(value, "_asdict"):
-            flat |= {f"{name}.{own}": np.asarray(v) for own, v in value._asdict().items()}
-        else:
-            flat[name] = np.asarray(value)
+    for part in parts:
+        for name, value in part._asdict().items():
+            if hasattr(value, "_asdict"):
+                flat |= {f"{name}.{own}": np.asarray(v) for own, v in value._asdict().items()}
+            else:
+                flat[name] = np.asarray(value)
     return flat

@@ -197,18 +197,38 @@ def _log_gamma_draw(draw, concentration):
     """The logarithm of a standard Gamma draw, with its derivative in the concentration.
 
     The derivative is implicit: -(dF/da) / (dF/dx) for the distribution function F
-    (Figurnov, Mohamed and Mnih, 2018); for small draws by the series of F.
+    (Figurnov, Mohamed and Mnih, 2018). For small draws it is that of the first term of
+    the series of F, for large concentrations that of Temme's uniform expansion.
     """
     draw, a = jnp.broadcast_arrays(draw, concentration)
     draw, a0 = lax.stop_gradient(draw), lax.stop_gradient(a)
-    x = jnp.exp(draw)
-    tiny = x < jnp.finfo(x.dtype).eps
-    slope = jnp.where(
-        tiny,
-        (jsp.special.digamma(a0 + 1) - draw) / a0,
-        lax.random_gamma_grad(a0, jnp.where(tiny, 1.0, x)) / jnp.where(tiny, 1.0, x),
+    eps = jnp.finfo(draw.dtype).eps
+    tiny, large = draw < math.log(eps), a0 > eps ** (-1 / 3)
+    usual = ~(tiny | large)
+    x = jnp.exp(jnp.where(usual, draw, 0.0))
+    slope = jnp.select(
+        [large, tiny],
+        [_temme_slope(draw, a0), (jsp.special.digamma(a0 + 1) - draw) / a0],
+        lax.random_gamma_grad(jnp.where(usual, a0, 1.0), x) / x,
     )
     return draw + slope * (a - a0)
+
+
+def _temme_slope(draw, a):
+    """d draw / da to relative order 1/a, from Temme's expansion (1992) of the quantile.
+
+    With h = exp(draw) / a - 1 and eta^2 / 2 = h - log(1 + h), the quantity
+    sqrt(a) (eta - log(eta / h) / (a eta)) does not depend on a.
+    """
+    delta = draw - jnp.log(a)
+    h = jnp.clip(jnp.expm1(delta), -0.5, 0.5)
+    second = jnp.zeros_like(h)
+    for k in range(24, 2, -1):
+        second = second * h + (-1) ** k / (k * (k - 1))
+    near = jnp.abs(delta) < 1e-3
+    apart = jnp.where(near, 1.0, delta)
+    first = jnp.where(near, 1 - delta / 2 + delta**2 / 12, apart / jnp.expm1(apart))
+    return (first - second / a) / a
 '''
 
 # In the order in which a program prints them.

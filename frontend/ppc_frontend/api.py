@@ -12,12 +12,11 @@ from typing import Any
 import libcst as cst
 
 from ppc.diagnostics.base import CompileError, Mistake
-from ppc.diagnostics.language import nearest
-from ppc.diagnostics.model_language import NoModel, UnknownSetting
 from ppc.ir.build import Builder
 from ppc.ir.nodes import Graph, Node, Op, Sample
 from ppc.ir.sizes import Size
 from ppc.spans import Source, Span
+from ppc_frontend import wrong
 from ppc_frontend.annotations import array_type
 from ppc_frontend.blocks import Found, frame_of, functions_in
 from ppc_frontend.context import Assumptions, Context
@@ -26,7 +25,7 @@ from ppc_frontend.evaluate.statements import run_body
 from ppc_frontend.names import finish
 from ppc_frontend.scope import Frame
 from ppc_frontend.source import ParsedModule, read_file
-from ppc_frontend.values import Given, NameOf, PoisonedError, RejectedError
+from ppc_frontend.values import POISON, Given, NameOf, PoisonedError, RejectedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +112,9 @@ def compile_source(
     for key in settings:
         if key not in known:
             span = module.span(node.name)
-            near = nearest(key, known)
+            near = wrong.nearest(key, known)
             raise CompileError(
-                UnknownSetting(span=span, model=node.name.value, name=key, near=near)
+                wrong.UnknownSetting(span=span, model=node.name.value, name=key, near=near)
             )
     return compile_node(
         module,
@@ -135,8 +134,10 @@ def _choose(module: ParsedModule, source: Source, name: str | None) -> Found:
         if isinstance(found.node, cst.FunctionDef) and found.node.name.value == name:
             return found
     names = [f.node.name.value for f in models if isinstance(f.node, cst.FunctionDef)]
-    near = nearest(name, names) if name else ""
-    raise CompileError(NoModel(path=source.path, name=name or "", found=tuple(names), near=near))
+    near = wrong.nearest(name, names) if name else ""
+    raise CompileError(
+        wrong.NoModel(path=source.path, name=name or "", found=tuple(names), near=near)
+    )
 
 
 def compile_node(
@@ -184,8 +185,9 @@ def _attempt(
                 _bind(ctx, module, outer, inner, param, arguments, convert)
             except RejectedError as error:
                 ctx.mistakes.append(error.mistake)
+                inner.variables[param.name.value] = POISON
             except PoisonedError:
-                pass
+                inner.variables[param.name.value] = POISON
         if isinstance(node.params.star_arg, cst.Param):
             inner.variables[node.params.star_arg.name.value] = ()
         if node.params.star_kwarg is not None:
@@ -221,9 +223,6 @@ def _bind(
             if array is not None:
                 _match(value, array.dims, array.axis)
     elif array is not None:
-        for size in array.dims:
-            for dim in sorted(size.names - {array.axis}):
-                ctx.builder.hypers.setdefault(dim, None)
         value = Given(name, array.dtype, array.dims, array.axis, span)
     elif param.default is not None:
         value = evaluate(ctx, outer, param.default)

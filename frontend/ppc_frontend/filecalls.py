@@ -148,11 +148,12 @@ class _Reader:
         for item in statements(body):
             match item:
                 case cst.Assign(targets=[target]):
-                    found = self.expression(item.value, frame, names)
-                    for name in target_names(target.target):
-                        names[name] = found
-                        if isinstance(body, cst.Module):
-                            self.top[name] = found
+                    for part, value in _pairs(target.target, item.value):
+                        found = self.expression(value, frame, names)
+                        for name in target_names(part):
+                            names[name] = found
+                            if isinstance(body, cst.Module):
+                                self.top[name] = found
                 case cst.AnnAssign() if item.value is not None:
                     found = self.expression(item.value, frame, names)
                     for name in target_names(item.target):
@@ -303,7 +304,8 @@ class _Reader:
     def _known(self, node: cst.BaseExpression, frame: Frame, name: str) -> Any:
         try:
             if name:
-                return frame.find(name)
+                with self.ctx.at(self.module.span(self.module.tree)):
+                    return frame.find(name)
             return evaluate(self.ctx, frame, node)
         except (RejectedError, PoisonedError, KeyError, CompileError):
             raise _UnreadError from None
@@ -322,6 +324,18 @@ def _plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(_plain(item) for item in value.values())
     return value is None or isinstance(value, bool | int | float | str | Ref)
+
+
+def _pairs(target: cst.CSTNode, value: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
+    """The parts of `a, b = x, y`; the whole where it is no such assignment."""
+    sides = target, value
+    if all(isinstance(side, cst.Tuple) for side in sides):
+        left, right = (side.elements for side in sides if isinstance(side, cst.Tuple))
+        if len(left) == len(right):
+            for one, other in zip(left, right, strict=True):
+                yield one.value, other.value
+            return
+    yield sides
 
 
 def _suites(item: cst.CSTNode) -> Iterator[cst.BaseSuite]:

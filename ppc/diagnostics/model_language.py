@@ -90,8 +90,8 @@ class AcrossPlate(Mistake):
 
     def message(self) -> str:
         return (
-            f"{self.what} shape {self.shape} goes across the rows of the plate {self.plate}: "
-            "a step of the fit sees only some of them"
+            f"{self.what} goes across the rows of the plate {self.plate}, of which a step of the "
+            f"fit sees only some: the shape here is {self.shape}"
         )
 
     def help(self) -> str:

@@ -123,6 +123,7 @@ class Builder:
         self.span: Span | None = None  # given to nodes made without one
         self.reserved: set[str] = set()  # names that only a parameter may have
         self.inside: set[str] = set()  # values known to lie on the support of what is scored
+        self._suggested: dict[str, str] = {}
         self._equalities = list(equalities)
         self._counters: dict[str, int] = {}
         self._constants: dict[tuple[DType, ConstValue], Value] = {}
@@ -323,6 +324,12 @@ class Builder:
         env[node.name] = value.name
         return value
 
+    def suggest(self, value: Value, name: str) -> None:
+        """Call a value `name` in the finished graph, if it is an operation without a name."""
+        node = self.nodes[value.name]
+        if isinstance(node, Op) and re.fullmatch(rf"{node.primitive}(_\d+)?", node.name):
+            self._suggested.setdefault(value.name, name)
+
     @contextmanager
     def at(self, span: Span | None) -> Iterator[None]:
         """Give `span` to the nodes made inside."""
@@ -338,11 +345,20 @@ class Builder:
 
     def build(self) -> Graph:
         """The finished graph."""
+        names: dict[str, str] = {}
+        for old, new in self._suggested.items():
+            if self.fresh(new) == new and new not in names.values():
+                names[old] = new
+        nodes = tuple(self.nodes.values())
+        if names:
+            nodes = tuple(
+                replace(rename_operands(n, names), name=names.get(n.name, n.name)) for n in nodes
+            )
         return Graph(
             name=self.name,
             stage=self.stage,
-            nodes=tuple(self.nodes.values()),
-            outputs=tuple(self.outputs.items()),
+            nodes=nodes,
+            outputs=tuple((result, names.get(n, n)) for result, n in self.outputs.items()),
             axes=tuple(self.axes.values()),
             hypers=tuple(self.hypers.items()),
             equalities=tuple(self._equalities),

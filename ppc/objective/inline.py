@@ -51,6 +51,12 @@ def draw(
     return distribution.draw(NoiseSource(builder, site.name, type_, distribution.event_rank), args)
 
 
+def name_parameters(builder: Builder, site: Sample, args: Mapping[str, Value]) -> None:
+    """Call the parameters of a site after it: `x_loc`, where they have no name of their own."""
+    for parameter, arg in args.items():
+        builder.suggest(arg, f"{site.name}_{parameter}")
+
+
 def rename(builder: Builder, value: Value, name: str) -> Value:
     """Give the last node made a readable name, if nothing has it."""
     node = builder.nodes[value.name]

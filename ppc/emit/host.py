@@ -1,0 +1,81 @@
+"""How NumPy and SciPy compute each primitive on the host, for the stage that runs once a fit.
+
+Floats are float64 there and rounded at the end. What neither library has is missing: such nodes
+stay with the backend.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from ppc.emit.function import used_names
+from ppc.emit.table import Operation, Table, along, function, shared_rows
+from ppc.emit.tree import (
+    BinOp,
+    Constant,
+    Expr,
+    Import,
+    ImportFrom,
+    Subscript,
+    call,
+    number,
+)
+from ppc.ir.sizes import Size
+
+IMPORTS: dict[str, Import | ImportFrom] = {
+    "math": Import("math"),
+    "np": Import("numpy", "np"),
+    "special": ImportFrom("scipy", (("special", None),)),
+}
+
+_FUNCTIONS = {
+    "sigmoid": "special.expit",
+    "log_sigmoid": "special.log_expit",
+    "erf": "special.erf",
+    "erfc": "special.erfc",
+    "erfinv": "special.erfinv",
+    "ndtr": "special.ndtr",
+    "log_ndtr": "special.log_ndtr",
+    "ndtri": "special.ndtri",
+    "lgamma": "special.gammaln",
+    "digamma": "special.digamma",
+    "lbeta": "special.betaln",
+    "xlogy": "special.xlogy",
+    "xlog1py": "special.xlog1py",
+}
+
+
+def imports_used(*trees: object) -> list[Import | ImportFrom]:
+    """The imports of the modules that some trees name."""
+    names = {name for tree in trees for name in used_names(tree)}
+    return [item for name, item in IMPORTS.items() if name in names]
+
+
+def _one_hot(op: Operation) -> Expr:
+    return Subscript(call("np.eye", op.size(cast(Size, op.attrs["depth"]))), op.args[0])
+
+
+def _softplus(op: Operation) -> Expr:
+    return call("np.logaddexp", number(0.0), op.args[0])
+
+
+TABLE = Table(
+    module="np",
+    rows={
+        **shared_rows("np"),
+        **{name: function(target) for name, target in _FUNCTIONS.items()},
+        "softplus": _softplus,
+        "relu": lambda op: call("np.maximum", op.args[0], Constant(0)),
+        "rsqrt": lambda op: BinOp("/", number(1.0), call("np.sqrt", op.args[0])),
+        "stop_gradient": lambda op: op.args[0],
+        "logsumexp": along("special.logsumexp"),
+        "softmax": along("special.softmax"),
+        "log_softmax": along("special.log_softmax"),
+        "one_hot": _one_hot,
+    },
+)
+
+
+def covers(primitive: str) -> bool:
+    """Whether the host can compute a primitive."""
+    return TABLE.covers(primitive)
