@@ -49,9 +49,7 @@ class JaxBackend:
         except ModuleNotFoundError as missing:
             if missing.name not in ("jax", "jaxlib", "optax"):
                 raise
-            raise StateError(
-                MissingFramework(backend=self.name, package=missing.name)
-            ) from None
+            raise StateError(MissingFramework(backend=self.name, package=missing.name)) from None
 
     def fit(
         self, module: ModuleType, arrays: Mapping[str, Array], settings: FitSettings

@@ -163,7 +163,7 @@ STEP = """
         return params, opt_state, losses.at[i].set(value)
 """
 
-STEP_ROWWISE = '''
+STEP_ROWWISE = """
         params, opt_state, losses = carry
         local = params._replace(rows=take_rows(params.rows, rows[i]))
         __inputs__
@@ -177,7 +177,7 @@ STEP_ROWWISE = '''
         )
         params, opt_state = Params(shared, own), OptState(shared_state, own_state)
         return params, opt_state, losses.at[i].set(value)
-'''
+"""
 
 INIT = {
     "packed": "opt_state = plan.optimizer.init(ravel_pytree(params)[0])",

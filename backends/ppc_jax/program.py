@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ppc.emit import host, tree
 from ppc.emit.function import emit_body, helpers_used, used_names
+from ppc.emit.imports import sorted_imports
 from ppc.emit.keys import site_key
 from ppc.emit.names import Names, identifier
 from ppc.emit.printer import print_module
@@ -44,17 +45,19 @@ from ppc.ir.sizes import Size
 from ppc.passes import dce
 from ppc.passes.layout import rows_name
 from ppc_jax import loop
-from ppc_jax.expressions import TABLE
+from ppc_jax.expressions import TABLE, imports_used
 
 WIDTH = 88
-_STANDARD = ("argparse", "functools", "math", "os", "sys", "zipfile")
-_ALIASES: tuple[tuple[str, str, str | None], ...] = (
-    ("jax", "jax", None),
-    ("jnp", "jax.numpy", "jnp"),
-    ("jr", "jax.random", "jr"),
-    ("np", "numpy", "np"),
-    ("optax", "optax", None),
-)
+_IMPORTS: Mapping[str, Import | ImportFrom] = {
+    **{name: Import(name) for name in ("argparse", "functools", "math", "os", "sys", "zipfile")},
+    "optax": Import("optax"),
+    "np": Import("numpy", "np"),
+    "jr": Import("jax.random", "jr"),
+    "Array": ImportFrom("jax", (("Array", None),)),
+    "Callable": ImportFrom("collections.abc", (("Callable", None),)),
+    "NamedTuple": ImportFrom("typing", (("NamedTuple", None),)),
+    "ravel_pytree": ImportFrom("jax.flatten_util", (("ravel_pytree", None),)),
+}
 _MODULE_NAMES = (
     "Sizes SIZES Params Shared Rows OptState take_rows update_rows Data Noise State Plan Fit init_params prepare loss_terms loss draw_noise "
     "draw_rest fit start_fit block_steps run_block take batch_rows explain load_data read_npz "
@@ -218,8 +221,13 @@ class _Emitter:
         body.append(_named_tuple("Noise", [self.noise_field(n) for n in p.noise]))
         opt_state = Name("OptState") if self.rowwise else dotted("optax.OptState")
         body.extend(
-            statements(loop.PLAN, batched=self.batched, sized=bool(p.hypers),
-                       rowwise=self.rowwise, opt_state=opt_state)  # fmt: skip
+            statements(
+                loop.PLAN,
+                batched=self.batched,
+                sized=bool(p.hypers),
+                rowwise=self.rowwise,
+                opt_state=opt_state,
+            )  # fmt: skip
         )
         return body
 
@@ -782,13 +790,5 @@ def _with_helpers(body: list[Stmt]) -> list[Stmt]:
 def _imports(body: Sequence[Stmt]) -> list[Stmt]:
     """The imports that the program needs."""
     used = set(used_names(body))
-    out: list[Stmt] = [Import(name) for name in _STANDARD if name in used]
-    if "Callable" in used:
-        out.append(ImportFrom("collections.abc", (("Callable", None),)))
-    out += [ImportFrom("typing", (("NamedTuple", None),)), Blank()]
-    out += [Import(module, alias) for name, module, alias in _ALIASES if name in used]
-    names = tuple((name, None) for name in ("Array", "lax") if name in used)
-    out.append(ImportFrom("jax", names))
-    if "ravel_pytree" in used:
-        out.append(ImportFrom("jax.flatten_util", (("ravel_pytree", None),)))
-    return out
+    own = [item for name, item in _IMPORTS.items() if name in used]
+    return sorted_imports([*own, *imports_used(body)])

@@ -12,12 +12,11 @@ from typing import Any
 import libcst as cst
 
 from ppc.diagnostics.base import CompileError, Mistake
-from ppc.diagnostics.language import nearest
-from ppc.diagnostics.model_language import NoModel, UnknownSetting
 from ppc.ir.build import Builder
 from ppc.ir.nodes import Graph, Node, Op, Sample
 from ppc.ir.sizes import Size
 from ppc.spans import Source, Span
+from ppc_frontend import wrong
 from ppc_frontend.annotations import array_type
 from ppc_frontend.blocks import Found, frame_of, functions_in
 from ppc_frontend.context import Assumptions, Context
@@ -113,9 +112,9 @@ def compile_source(
     for key in settings:
         if key not in known:
             span = module.span(node.name)
-            near = nearest(key, known)
+            near = wrong.nearest(key, known)
             raise CompileError(
-                UnknownSetting(span=span, model=node.name.value, name=key, near=near)
+                wrong.UnknownSetting(span=span, model=node.name.value, name=key, near=near)
             )
     return compile_node(
         module,
@@ -135,8 +134,10 @@ def _choose(module: ParsedModule, source: Source, name: str | None) -> Found:
         if isinstance(found.node, cst.FunctionDef) and found.node.name.value == name:
             return found
     names = [f.node.name.value for f in models if isinstance(f.node, cst.FunctionDef)]
-    near = nearest(name, names) if name else ""
-    raise CompileError(NoModel(path=source.path, name=name or "", found=tuple(names), near=near))
+    near = wrong.nearest(name, names) if name else ""
+    raise CompileError(
+        wrong.NoModel(path=source.path, name=name or "", found=tuple(names), near=near)
+    )
 
 
 def compile_node(

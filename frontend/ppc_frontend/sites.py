@@ -7,16 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ppc.diagnostics.language import NotKnown, UnknownName, nearest
-from ppc.diagnostics.model_language import (
-    BadName,
-    NotASite,
-    OneOf,
-    OutsideConstraint,
-    RandomInit,
-    RowOutsidePlate,
-    SampleShapeIgnored,
-)
 from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type
 from ppc.distributions.supports import outside, words
 from ppc.ir.build import Value
@@ -24,6 +14,7 @@ from ppc.ir.nodes import REAL, Sample, Support, operands
 from ppc.ir.primitives import RuleError
 from ppc.ir.types import Axis
 from ppc.spans import Span
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, shape, tensor
 from ppc_frontend.values import SupportValue
@@ -55,11 +46,11 @@ def sample(
         if outside:
             place = ctx.place(value)
             others = ((place, "it is made here"),) if place else ()
-            ctx.refuse(RowOutsidePlate(span=ctx.span, plate=outside[0], others=others))
+            ctx.refuse(wrong.RowOutsidePlate(span=ctx.span, plate=outside[0], others=others))
     _check(ctx, distribution, values, places)
     extra = shape(ctx, bound["sample_shape"])
     if extra and plates:
-        ctx.warnings.append(SampleShapeIgnored(span=ctx.span))
+        ctx.warnings.append(wrong.SampleShapeIgnored(span=ctx.span))
         extra = ()
     try:
         type_ = draw_type(
@@ -105,16 +96,18 @@ def _given(ctx: Context, distribution: Distribution, bound: Mapping[str, Any]) -
     for names in groups.values():
         count = sum(name in given for name in names)
         if count != 1:
-            ctx.refuse(OneOf(span=ctx.span, function=function, names=tuple(names), given=count))
+            ctx.refuse(
+                wrong.OneOf(span=ctx.span, function=function, names=tuple(names), given=count)
+            )
     return given
 
 
 def claim(ctx: Context, name: Any) -> str:
     """Take a name for a site or parameter. Refuses one that is taken."""
     if not isinstance(name, str):
-        ctx.refuse(NotKnown(span=ctx.span, what="a name", found=describe(name)))
+        ctx.refuse(wrong.NotKnown(span=ctx.span, what="a name", found=describe(name)))
     if not name.isidentifier() or keyword.iskeyword(name):
-        ctx.refuse(BadName(span=ctx.span, name=name))
+        ctx.refuse(wrong.BadName(span=ctx.span, name=name))
     ctx.define(name, ctx.span)
     return name
 
@@ -143,7 +136,7 @@ def _check(
         span, place = places.get(name, ctx.span), ctx.place(value)
         others = ((place, "the value is made here"),) if place and place.line != span.line else ()
         ctx.refuse(
-            OutsideConstraint(
+            wrong.OutsideConstraint(
                 span=span, distribution=distribution.name, parameter=name,
                 value=_shown(shown), words=words(parameter.constraint), others=others,
             )
@@ -161,7 +154,7 @@ def parameter(
     places = dict(ctx.bound_places)
     value = tensor(ctx, initial_value, "f32")
     if _random_ancestor(ctx, value):
-        ctx.refuse(RandomInit(span=ctx.span))
+        ctx.refuse(wrong.RandomInit(span=ctx.span))
     axes = tuple(dict.fromkeys([*value.type.axes, *(plate.axis for plate in ctx.plates)]))
     type_ = value.type.with_axes(axes)
     hint = "parameter"
@@ -199,15 +192,15 @@ def _support(ctx: Context, value: Any) -> Support:
     kind = value.kind if isinstance(value, SupportValue) else value
     if isinstance(kind, str) and kind in SUPPORT_NAMES:
         return Support(_SUPPORT_WORDS.get(kind, kind))
-    near = nearest(kind, SUPPORT_NAMES) if isinstance(kind, str) else ""
-    ctx.refuse(UnknownName(span=ctx.span, kind="support", name=str(kind), near=near))
+    near = wrong.nearest(kind, SUPPORT_NAMES) if isinstance(kind, str) else ""
+    ctx.refuse(wrong.UnknownName(span=ctx.span, kind="support", name=str(kind), near=near))
 
 
 def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Value:
     """Give a random variable its value: the site becomes observed, its value an output."""
     node = ctx.builder.nodes.get(variable.name) if isinstance(variable, Value) else None
     if not isinstance(node, Sample):
-        ctx.refuse(NotASite(span=ctx.span, what=describe(variable)))
+        ctx.refuse(wrong.NotASite(span=ctx.span, what=describe(variable)))
     if name is not None:
         ctx.sites_of[node.name] = claim(ctx, name)
     observed = tensor(ctx, value, node.type.dtype)

@@ -143,9 +143,9 @@ def outside(kind: str, x: Array, *bounds: Array | float) -> Array:
 
 def bad_rows(kind: str, x: Array, *bounds: Array | float) -> Array:
     """Which rows (of the leading dimension) hold a value outside, as a mask of shape (N,)."""
-    import numpy as np
-
-    return np.asarray(outside(kind, x, *bounds).reshape(len(x), -1).any(axis=1))
+    bad = outside(kind, x, *bounds)
+    rows: Array = bad.any(axis=tuple(range(1, bad.ndim)))
+    return rows
 
 
 def same_up_to_boundary(a: Support, b: Support) -> bool:

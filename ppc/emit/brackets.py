@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from types import EllipsisType
 
 from ppc.emit.tree import (
     Attribute,
@@ -261,7 +262,7 @@ def _is_simple(expr: Expr) -> bool:
         case Attribute(value=value):
             return _is_simple(value)
         case Constant(value=value):
-            return not isinstance(value, str)
+            return not isinstance(value, (str, EllipsisType))
     return isinstance(expr, (Name, Hex))
 
 

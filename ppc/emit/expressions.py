@@ -99,18 +99,31 @@ def value(expr: Expr) -> Doc:
         case Optional.FITTING:
             group = Group()
             return Parenthesisable(document(expr, Inside(group=group)), group)
+    return _optional_parens(expr, ())
+
+
+def bound_manager(expr: Expr, name: Expr) -> Doc:
+    """A context manager `expr as name`: in parentheses where it must break."""
+    return _optional_parens(expr, (" as ", target(name)))
+
+
+def _optional_parens(expr: Expr, tail: Doc) -> Doc:
+    """An expression that breaks in brackets of its own where it may, else in parentheses."""
     if not breaks_inside(expr):
-        return _if_broken_parens(document(expr, BRACKETS))
+        return _if_broken_parens((document(expr, BRACKETS), tail))
     group = Group()
-    inner = Indent((Break.SOFT, document(expr, Inside(group=group))), group)
+    inner = Indent((Break.SOFT, document(expr, Inside(group=group)), tail), group)
     group.content = (IfBroken("("), inner, Break.SOFT, IfBroken(")"))
     return group
 
 
 def assigned(expr: Expr) -> Doc:
-    """The right-hand side of an assignment to one name."""
-    if isinstance(expr, Tuple):
-        return document(expr, NOTHING)
+    """The right-hand side of an assignment to one name: a tuple keeps its parentheses."""
+    return document(expr, NOTHING) if isinstance(expr, Tuple) else result(expr)
+
+
+def result(expr: Expr) -> Doc:
+    """What a statement assigns or returns: the body of a lambda breaks before the whole does."""
     if not isinstance(expr, Lambda):
         return value(expr)
     group = Group()
@@ -160,7 +173,7 @@ def document(expr: Expr, inside: Inside) -> Doc:
         case Starred():
             return ("*", _operand(operands(expr)[0], inside))
         case Yield(value=inner_value):
-            return ("yield ", value(inner_value))
+            return ("yield ", document(inner_value, inside))
         case Slice():
             return _slice(expr)
 
@@ -376,6 +389,8 @@ def _is_generator(expr: Expr) -> bool:
 def _index(index: Expr) -> Doc:
     if isinstance(index, Tuple) and len(index.items) > 1:
         return Group(_sequence(index.items))
+    if isinstance(index, Tuple) and index.items and isinstance(index.items[0], Slice):
+        return (_slice(index.items[0]), ",")
     return document(index, BRACKETS)
 
 

@@ -49,7 +49,7 @@ def is_plain(char: str) -> bool:
     """Whether a character prints, in one column, and is no surrogate, mark or control."""
     if char.isascii():
         return char.isprintable()
-    narrow = east_asian_width(char) not in "WFA" and not combining(char)
+    narrow = east_asian_width(char) not in "WF" and not combining(char)
     return char.isprintable() and narrow and category(char)[0] in "LNPS"
 
 
@@ -69,6 +69,8 @@ def docstring(text: str, indent: int) -> list[str]:
         c if c == "\n" else "\\\\" if c == "\\" else escaped(c) for c in cleandoc(text).strip()
     )
     body = body.replace('"""', '\\"\\"\\"')
+    if body.startswith('"'):
+        body = " " + body
     if body.endswith('"'):
         body = body[:-1] + '\\"'
     first, *rest = (line.rstrip() for line in body.split("\n"))

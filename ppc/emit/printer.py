@@ -13,9 +13,11 @@ from ppc.emit.expressions import (
     BRACKETS,
     NOTHING,
     assigned,
+    bound_manager,
     comma_separated,
     document,
     parameters,
+    result,
     target,
     value,
 )
@@ -46,6 +48,7 @@ from ppc.emit.tree import (
     Tuple,
     While,
     With,
+    Yield,
 )
 
 LINE = 88
@@ -182,7 +185,7 @@ def _compound(stmt: For | While | If | With | Try, indent: int) -> list[str]:
 def _simple(stmt: Assign | AnnAssign | AugAssign | Return | ExprStmt) -> Doc:
     match stmt:
         case Assign(target=Tuple() as left, value=right):
-            return (target(left), " = ", value(right))
+            return (target(left), " = ", result(right))
         case Assign(target=left, value=right):
             return (target(left), " = ", assigned(right))
         case AnnAssign(target=left, annotation=annotation, value=None):
@@ -191,12 +194,14 @@ def _simple(stmt: Assign | AnnAssign | AugAssign | Return | ExprStmt) -> Doc:
             assert right is not None
             return (target(left), ": ", document(annotation, NOTHING), " = ", assigned(right))
         case AugAssign(target=left, op=op, value=right):
-            return (target(left), f" {op}= ", value(right))
+            return (target(left), f" {op}= ", result(right))
         case Return(value=None):
             return "return"
         case Return(value=right):
             assert right is not None
-            return ("return ", value(right))
+            return ("return ", result(right))
+        case ExprStmt(value=Yield(value=right)):
+            return ("yield ", value(right))
         case ExprStmt(value=right):
             return value(right)
 
@@ -228,9 +233,7 @@ def _import_from(stmt: ImportFrom) -> Doc:
 def _with_items(items: Sequence[tuple[Expr, Expr | None]]) -> Doc:
     if len(items) == 1:
         ((manager, name),) = items
-        return (
-            value(manager) if name is None else (document(manager, NOTHING), " as ", target(name))
-        )
+        return value(manager) if name is None else bound_manager(manager, name)
     docs: list[Doc] = [
         (document(manager, BRACKETS), () if name is None else (" as ", target(name)))
         for manager, name in items

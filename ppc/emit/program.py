@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from ppc import __version__
-from ppc.compiler import Compilation, as_function, pipeline_text
+from ppc.compiler import Compilation, FitDefaults, as_function, pipeline_text
 from ppc.ir.nodes import Data, Graph, Noise, Param, Sample
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
@@ -87,6 +87,7 @@ class Program:
     prepare: Graph | None
     loss: Graph
     functions: Mapping[str, Graph]  # parameters, log_density, sample_prior, posterior, predict
+    fit: FitDefaults = FitDefaults()  # what the command does unless it is told otherwise
 
     @property
     def weight(self) -> str | None:
@@ -122,6 +123,7 @@ def assemble(c: Compilation) -> Program:
         prepare=c.graphs.get("prepare"),
         loss=c.graphs["loss"],
         functions=_functions(model, guide),
+        fit=c.options.fit,
     )
 
 

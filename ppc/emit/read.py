@@ -139,8 +139,15 @@ class Reader:
         if not body:
             return []
         if body is node.body and node.orelse:
-            end = node.orelse[0].lineno - 1  # the line of the `else`
+            end = self._header(node.orelse)
         return self._nested(body, end)
+
+    def _header(self, body: list[ast.stmt]) -> int:
+        """The line of the `else`, `elif` or `finally` above a block."""
+        row = body[0].lineno
+        while not self.lines[row - 1].lstrip().startswith(("else:", "elif ", "finally:")):
+            row -= 1
+        return row
 
     def _nested(self, body: list[ast.stmt], end: int) -> list[Stmt]:
         first = body[0].lineno
@@ -184,7 +191,7 @@ class Reader:
             case ast.While(test=test, body=body, orelse=[]):
                 return tree.While(self.expr(test), tuple(self._nested(body, end)))
             case ast.If(test=test, body=body, orelse=orelse):
-                until = orelse[0].lineno if orelse else end
+                until = self._header(orelse) if orelse else end
                 rest = tuple(self._nested(orelse, end)) if orelse else ()
                 return tree.If(self.expr(test), tuple(self._nested(body, until)), rest)
             case ast.With(items=items, body=body):
@@ -202,7 +209,7 @@ class Reader:
 
     def _try(self, node: ast.Try, end: int) -> tree.Try:
         starts = [h.lineno for h in node.handlers]
-        starts += [node.finalbody[0].lineno] if node.finalbody else []
+        starts += [self._header(node.finalbody)] if node.finalbody else []
         starts.append(end)
         handlers = []
         for handler, until in zip(node.handlers, starts[1:], strict=False):

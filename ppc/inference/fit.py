@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc import registry
-from ppc.compiler import Compilation, Options, as_function, compile_loss
+from ppc.compiler import Compilation, Options, as_function, batch_plates, compile_loss
 from ppc.diagnostics import DataError
 from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss
 from ppc.emit.program import Program, assemble
@@ -63,13 +63,6 @@ def compiled(model: ProbModel, observed: tuple[str, ...], method: VI) -> Compila
     guide = method.qmodel.ir if method.qmodel is not None else None
     plates = batch_plates(model.ir, observed) if method.batch_size is not None else ()
     return compile_loss(model.ir, guide, Options(observed, plates))
-
-
-def batch_plates(model: Graph, observed: tuple[str, ...]) -> tuple[str, ...]:
-    """The plate whose rows make batches: the outermost one of open size that data fill."""
-    filled = {a for s in model.samples if s.name in observed for a in s.type.axes}
-    rows = [axis.name for axis in model.axes if axis.name in filled and axis.size.value is None]
-    return tuple(rows[:1])
 
 
 def program(model: ProbModel, observed: tuple[str, ...], method: VI) -> Program:

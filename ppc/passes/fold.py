@@ -112,7 +112,7 @@ def _identity(
         return kept
     inner = [builder.nodes[arg.name] for arg in args]
     match node.primitive, inner:
-        case ("add" | "sub"), [_, _] if numbers[1] is not None and node.type.is_float:
+        case (("add" | "sub"), [_, _]) if numbers[1] is not None and node.type.is_float:
             shift = float(numbers[1]) if node.primitive == "add" else -float(numbers[1])
             return _shifted(builder, node, args[0], shift)
         case "neg", [Op(primitive="neg", args=(x,))]:

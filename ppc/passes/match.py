@@ -28,7 +28,6 @@ from ppc.ir.build import Builder
 from ppc.ir.nodes import (
     Attr,
     Const,
-    Data,
     Graph,
     Hyper,
     Node,
@@ -40,7 +39,6 @@ from ppc.ir.nodes import (
 )
 from ppc.ir.primitives import Sizes, show
 from ppc.ir.sizes import Size
-from ppc.passes import dce
 
 
 def run(guide: Graph, model: Graph) -> Graph:
@@ -214,10 +212,3 @@ def _number(builder: Builder, bound: float | str) -> float | str:
     if isinstance(node, Const) and not isinstance(node.value, tuple):
         return float(node.value)
     return bound
-
-
-def fixed_bound(graph: Graph, name: str) -> bool:
-    """Whether a node of a model depends on sizes and data arguments alone."""
-    nodes = graph.by_name()
-    reached = dce.reached(graph, [name], samples=False) if name in nodes else set()
-    return bool(reached) and all(isinstance(nodes[n], Op | Const | Data) for n in reached)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ppc_frontend import compile_function, compile_source, models_in
@@ -137,8 +138,8 @@ def test_a_method_and_a_function_in_a_function() -> None:
         """
     )
     with pytest.MonkeyPatch.context() as patch:
-        found = run_live(text, patch)["Models"].m.builder  # type: ignore[attr-defined]
-        check_places(compile_function(found, (object(), 3.0)).graph, text)
+        models: Any = run_live(text, patch)["Models"]
+        check_places(compile_function(models.m.builder, (models(), 3.0)).graph, text)
 
 
 def run_live(text: str, patch: pytest.MonkeyPatch) -> dict[str, object]:

@@ -14,14 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ppc.diagnostics.language import (
-    MissingArgument,
-    TooManyArguments,
-    UnknownKeyword,
-    UnsupportedArgument,
-    nearest,
-)
 from ppc.spans import Span
+from ppc_frontend import wrong
 from ppc_frontend.context import Context, Places
 from ppc_frontend.tensors import describe
 
@@ -100,7 +94,7 @@ def bind(
     rest = next((f for f in rows if f.variadic), None)
     if len(args) > len(places) and rest is None:
         ctx.refuse(
-            TooManyArguments(
+            wrong.TooManyArguments(
                 span=_place(ctx, at.positional[len(places) :]),
                 function=function,
                 most=len(places),
@@ -113,25 +107,27 @@ def bind(
     known = [f.name for f in rows if not f.variadic]
     for name, value in kwargs.items():
         if name not in known:
-            near = nearest(name, known)
+            near = wrong.nearest(name, known)
             span = at.named.get(name, ctx.span)
-            ctx.refuse(UnknownKeyword(span=span, function=function, name=name, near=near))
+            ctx.refuse(wrong.UnknownKeyword(span=span, function=function, name=name, near=near))
         if name in named:
             span = at.named.get(name, ctx.span)
-            ctx.refuse(UnknownKeyword(span=span, function=function, name=name, twice=True))
+            ctx.refuse(wrong.UnknownKeyword(span=span, function=function, name=name, twice=True))
         named[name] = value
     ctx.bound_places = dict(zip((f.name for f in places), at.positional, strict=False)) | at.named
     bound: dict[str, Any] = {}
     for formal in rows:
         if formal.name not in named:
             if formal.required:
-                ctx.refuse(MissingArgument(span=ctx.span, function=function, name=formal.name))
+                ctx.refuse(
+                    wrong.MissingArgument(span=ctx.span, function=function, name=formal.name)
+                )
             if formal.keyword.strip("_-"):
                 bound[formal.keyword] = formal.default
         elif formal.keyword == "-":
             if not _same(named[formal.name], formal.default):
                 ctx.refuse(
-                    UnsupportedArgument(
+                    wrong.UnsupportedArgument(
                         span=ctx.bound_places.get(formal.name, ctx.span),
                         function=function, name=formal.name,
                         value=describe(named[formal.name]),
