@@ -57,6 +57,7 @@ _IMPORTS: Mapping[str, Import | ImportFrom] = {
     "Array": ImportFrom("jax", (("Array", None),)),
     "Callable": ImportFrom("collections.abc", (("Callable", None),)),
     "NamedTuple": ImportFrom("typing", (("NamedTuple", None),)),
+    "special": host.IMPORTS["special"],
     "ravel_pytree": ImportFrom("jax.flatten_util", (("ravel_pytree", None),)),
 }
 _MODULE_NAMES = (
