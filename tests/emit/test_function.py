@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 
 import pytest
+from ppc_jax.expressions import TABLE
+from ppc_jax.functions import graph_source
 
 from ppc.diagnostics import InternalError
 from ppc.emit.function import emit_body, provenance
@@ -21,8 +23,6 @@ from ppc.ir.primitives import NAMED_AXIS_PRIMITIVES, PRIMITIVES
 from ppc.ir.sizes import Size
 from ppc.ir.types import Tensor
 from ppc.spans import Source, Span
-from ppc_jax.expressions import TABLE
-from ppc_jax.functions import graph_source
 
 SOURCE = Source(
     "models/digit.py",
@@ -120,10 +120,9 @@ def test_long_expressions_get_names() -> None:
         emit(b.build(), **{name: name})
         == f"""\
 product = {name} * {name}
-exp_product = jnp.exp(product)
-product_2 = exp_product * jnp.log({name} + 1.0)
-difference = product_2 - jnp.sin({name}) * jnp.cos({name})
-value = difference.sum()"""
+product_2 = jnp.exp(product) * jnp.log({name} + 1.0)
+product_3 = jnp.sin({name}) * jnp.cos({name})
+value = (product_2 - product_3).sum()"""
     )
 
 
