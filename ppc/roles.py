@@ -94,9 +94,7 @@ class File:
             return (asked.model,)
         name = asked.model or ""
         near = nearest(name, self.models) or ""
-        raise CompileError(
-            NoModel(path=self.source.path, name=name, found=self.models, near=near)
-        )
+        raise CompileError(NoModel(path=self.source.path, name=name, found=self.models, near=near))
 
     def compiled(self, name: str, call: ModelCall | None = None) -> Compiled:
         """A model under `--set`, then the settings of its call, or those that all calls share."""
@@ -308,9 +306,7 @@ def _agreed(items: list[_T], fact: Callable[[_T], object]) -> _T | None:
     return items[0]
 
 
-def _disagree(
-    calls: list[Any], fact: Callable[[Any], str], what: str, option: str
-) -> None:
+def _disagree(calls: list[Any], fact: Callable[[Any], str], what: str, option: str) -> None:
     """Raise CompileError where calls differ in a fact."""
     facts = dict.fromkeys(fact(call) for call in calls)
     if len(facts) > 1:

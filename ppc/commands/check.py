@@ -45,9 +45,7 @@ def _fits(file: File, asked: Asked, found: list[Mistake]) -> list[Roles]:
             made.append(resolve(file, one, None if fit is None else [fit]))
         except CompileError as error:
             # What the calls leave open is no mistake of the file.
-            found += [
-                m for m in error.mistakes if told or not isinstance(m, _OPEN)
-            ]
+            found += [m for m in error.mistakes if told or not isinstance(m, _OPEN)]
     return made
 
 

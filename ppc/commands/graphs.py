@@ -31,7 +31,9 @@ def printer(after: Collection[str], show: Callable[[str], None], *, diff: bool) 
             return
         for name, old, new in changed(before, result):
             if diff:
-                show(difference(old, new, f"{name} before {step.name}", f"{name} after {step.name}"))
+                show(
+                    difference(old, new, f"{name} before {step.name}", f"{name} after {step.name}")
+                )
             else:
                 show(titled(f"{name} after {step.name}", new))
 
