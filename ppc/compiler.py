@@ -9,6 +9,7 @@ from types import MappingProxyType
 from ppc.diagnostics import CompileError
 from ppc.diagnostics.model import NothingObserved
 from ppc.emit import host
+from ppc.ir import verify
 from ppc.ir.nodes import Graph
 from ppc.objective.elbo import negative_elbo
 from ppc.passes import condition, constrain, cse, dce, fold, layout, match, meanfield, split, stage
@@ -17,11 +18,22 @@ MEANFIELD = "meanfield"  # the name of the guide that the compiler infers
 
 
 @dataclass(frozen=True, slots=True)
+class FitDefaults:
+    """What the command of an emitted program does unless it is told otherwise."""
+
+    epochs: int = 100
+    batch_size: int = 100
+    learning_rate: float = 0.001
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What a compilation is asked for."""
 
     observed: tuple[str, ...] = ()
     subsample: tuple[str, ...] = ()  # the plates of which a step sees a batch of the rows
+    verify: bool = True  # check every graph after every pass
+    fit: FitDefaults = FitDefaults()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +130,13 @@ PIPELINE: tuple[Step, ...] = (
 )  # fmt: skip
 
 
+def batch_plates(model: Graph, observed: Collection[str]) -> tuple[str, ...]:
+    """The plate whose rows make batches: the outermost one of open size that data fill."""
+    filled = {a for s in model.samples if s.name in observed for a in s.type.axes}
+    rows = [axis.name for axis in model.axes if axis.name in filled and axis.size.value is None]
+    return tuple(rows[:1])
+
+
 def pipeline_text() -> str:
     """The text form of the pipeline, which the header of an emitted program records."""
     return ",".join(step.name for step in PIPELINE)
@@ -135,16 +154,26 @@ def compile_loss(
 ) -> Compilation:
     """Run the pipeline. `observers` see every step with its before and after.
 
-    Raises CompileError with the mistakes of the first step that finds any.
+    Raises CompileError with the mistakes of the first step that finds any, and InternalError
+    where a pass made a graph that breaks the rules of `ppc.ir.verify`.
     """
     graphs = {"model": model} if guide is None else {"model": model, "guide": guide}
     c = Compilation(options, MappingProxyType(graphs))
     for step in PIPELINE:
         after = step.run(c)
+        if options.verify:
+            _verify(step, c, after)
         for observer in observers:
             observer(step, c, after)
         c = after
     return c
+
+
+def _verify(step: Step, before: Compilation, after: Compilation) -> None:
+    """Check what a step made; `layout` leaves positional graphs, and `typed` as it was."""
+    for name, _, graph in changed(before, after):
+        positional = step.name == "layout" and name != "typed"
+        verify.check(graph, after=f"{step.name} ({name})", positional=positional)
 
 
 def changed(before: Compilation, after: Compilation) -> Iterator[tuple[str, Graph | None, Graph]]:

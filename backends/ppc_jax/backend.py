@@ -8,24 +8,24 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ppc.diagnostics import StateError
 from ppc.diagnostics.command import MissingFramework
 from ppc.registry import FitOutcome, FitSettings
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ppc.emit.program import Program
     from ppc.ir.nodes import Graph
 
-Array = NDArray[Any]
+    Array = NDArray[Any]
 
 
 class JaxBackend:
     """Emits JAX programs and runs them in this process."""
 
     name = "jax"
+    requires = ("jax", "optax")
 
     def emit(self, program: Program) -> str:
         """The text of a program that stands alone on jax and optax."""
@@ -49,15 +49,14 @@ class JaxBackend:
         except ModuleNotFoundError as missing:
             if missing.name not in ("jax", "jaxlib", "optax"):
                 raise
-            raise StateError(
-                MissingFramework(backend=self.name, package=missing.name)
-            ) from None
+            raise StateError(MissingFramework(backend=self.name, package=missing.name)) from None
 
     def fit(
         self, module: ModuleType, arrays: Mapping[str, Array], settings: FitSettings
     ) -> FitOutcome:
         """Run `module.fit` on checked data."""
         import jax
+        import numpy as np
 
         options: dict[str, Any] = {
             "epochs": settings.epochs,
@@ -84,6 +83,7 @@ class JaxBackend:
     ) -> dict[str, Array]:
         """Run `module.query`, compiled once for each set of sizes."""
         import jax
+        import numpy as np
 
         compiled = _compiled(module)
         used = {name: _device(inputs[name]) for name in module.INPUTS}
@@ -120,10 +120,14 @@ def _device(array: Array) -> Any:
 
 def _flat(params: Any) -> dict[str, Array]:
     """Parameters by name: `nn1_0.kernel` for a field of a layer."""
+    import numpy as np
+
+    parts = (params.shared, params.rows) if hasattr(params, "shared") else (params,)
     flat: dict[str, Array] = {}
-    for name, value in params._asdict().items():
-        if hasattr(value, "_asdict"):
-            flat |= {f"{name}.{own}": np.asarray(v) for own, v in value._asdict().items()}
-        else:
-            flat[name] = np.asarray(value)
+    for part in parts:
+        for name, value in part._asdict().items():
+            if hasattr(value, "_asdict"):
+                flat |= {f"{name}.{own}": np.asarray(v) for own, v in value._asdict().items()}
+            else:
+                flat[name] = np.asarray(value)
     return flat

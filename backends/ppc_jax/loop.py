@@ -12,9 +12,16 @@ REPLAY_BLOCKS = 64  # blocks between copies of the state, kept to find a failing
 """
 
 PLAN = '''
+if __rowwise__:
+
+    class OptState(NamedTuple):
+        shared: optax.OptState
+        rows: optax.OptState
+
+
 class State(NamedTuple):
     params: Params
-    opt_state: optax.OptState
+    opt_state: __opt_state__
 
 
 class Plan(NamedTuple):
@@ -37,7 +44,7 @@ class Plan(NamedTuple):
 
 class Fit(NamedTuple):
     params: Params
-    opt_state: optax.OptState
+    opt_state: __opt_state__
     losses: np.ndarray  # f32[steps], each the loss whose gradient its step followed
 '''
 
@@ -95,10 +102,7 @@ def fit(
 def start_fit(key: Array, data: Data, plan: Plan) -> Fit:
     """A fit that has made no step."""
     params = init_params(*__init_args__)
-    if __packed__:
-        opt_state = plan.optimizer.init(ravel_pytree(params)[0])
-    else:
-        opt_state = plan.optimizer.init(params)
+    __init_state__
     return Fit(params, opt_state, np.zeros(0, jnp.result_type(float)))
 
 
@@ -121,7 +125,7 @@ def run_block(
 ) -> tuple[State, Array]:
     """Make the steps from start to stop, all of one block.
 
-    Returns the state and the losses f32[steps of a block], at their places in it.
+    Returns the state and the losses f32[steps of a block], at their places in it.__why__
     """
     length = block_steps(data, plan)
     block = start // length
@@ -143,7 +147,8 @@ def run_block(
 STEP_PACKED = """
         flat, opt_state, losses = carry
         __inputs__
-        value, grads = jax.value_and_grad(lambda v: loss(unpack(v), *__args__))(flat)
+        value, grads = jax.value_and_grad(loss)(unpack(flat), *__args__)
+        grads, _ = ravel_pytree(grads)
         updates, opt_state = plan.optimizer.update(grads, opt_state, flat)
         flat = optax.apply_updates(flat, updates)
         return flat, opt_state, losses.at[i].set(value)
@@ -157,6 +162,83 @@ STEP = """
         params = optax.apply_updates(params, updates)
         return params, opt_state, losses.at[i].set(value)
 """
+
+STEP_ROWWISE = """
+        params, opt_state, losses = carry
+        local = params._replace(rows=take_rows(params.rows, rows[i]))
+        __inputs__
+        value, grads = jax.value_and_grad(loss)(local, *__args__)
+        shared, shared_state = _update(
+            plan.optimizer, grads.shared, opt_state.shared, params.shared
+        )
+        ends_epoch = (first + i + 1) % plan.batches == 0
+        own, own_state = update_rows(
+            plan.optimizer, grads.rows, opt_state.rows, params.rows, rows[i], ends_epoch
+        )
+        params, opt_state = Params(shared, own), OptState(shared_state, own_state)
+        return params, opt_state, losses.at[i].set(value)
+"""
+
+INIT = {
+    "packed": "opt_state = plan.optimizer.init(ravel_pytree(params)[0])",
+    "rowwise": "opt_state = OptState(*map(plan.optimizer.init, params))",
+    "plain": "opt_state = plan.optimizer.init(params)",
+}
+
+WHY_PACKED = """ The
+    parameters are few and small, so inside the loop they are one vector."""
+
+UPDATE_ROWS = '''
+def update_rows(
+    optimizer: optax.GradientTransformation,
+    grads: Rows,
+    opt_state: optax.OptState,
+    params: Rows,
+    rows: Array,
+    ends_epoch: Array,
+) -> tuple[Rows, optax.OptState]:
+    """Update the parameters of these rows, and their moments, in place.
+
+    Each row meets the optimiser once an epoch, so what is not a moment of a row (Adam's
+    count of its steps) moves on once an epoch. Row N, the padding, is dropped; a batch
+    has at most one, so its rows are distinct.
+    """
+    of_row = optax.tree_map_params(
+        optimizer,
+        lambda _: True,
+        opt_state,
+        transform_non_params=lambda _: False,
+    )
+    old = jax.tree.map(
+        lambda by_row, leaf: take_rows(leaf, rows) if by_row else leaf,
+        of_row,
+        opt_state,
+    )
+    new_params, new = _update(optimizer, grads, old, take_rows(params, rows))
+
+    def put(by_row: bool, whole: Array, part: Array) -> Array:
+        if by_row:
+            return whole.at[rows].set(part, mode="drop", unique_indices=True)
+        return jnp.where(ends_epoch, part, whole)
+
+    params = jax.tree.map(lambda *leaves: put(True, *leaves), params, new_params)
+    return params, jax.tree.map(put, of_row, opt_state, new)
+
+
+def take_rows(tree: object, rows: Array) -> object:
+    """These rows of every array of a tree; row N reads the last."""
+    return jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=0, mode="clip"), tree)
+
+
+def _update(
+    optimizer: optax.GradientTransformation,
+    grads: object,
+    opt_state: optax.OptState,
+    params: object,
+) -> tuple:
+    updates, opt_state = optimizer.update(grads, opt_state, params)
+    return optax.apply_updates(params, updates), opt_state
+'''
 
 LOOP_PACKED = """
     carry = flat, state.opt_state, losses
@@ -238,10 +320,10 @@ def explain(
         if __batched__:
             rows = batch_rows(key, block * length + jnp.arange(length), plan)
         noise = draw_noise(key, block, length, data, plan)
-        params = state.params
+        __params__
         __inputs__
         for what, function in (("loss", loss_terms), ("gradient", _site_grads)):
-            for site, value in jax.jit(function)(params, *__args__).items():
+            for site, value in jax.jit(function)(__own__, *__args__).items():
                 if not _finite(value):
                     return f"step {step}: the {what} of site {site} is not finite"
     return f"step {bad}: the loss is not finite"
@@ -266,12 +348,6 @@ def _copy(state: State) -> State:
 '''
 
 FILES = '''
-def load_data(path: str) -> Data:
-    """Read the data from an npz, or raise ValueError with what is wrong with it."""
-    arrays = read_npz(path)
-    return prepare(*__columns__)
-
-
 def _column(
     arrays: dict[str, np.ndarray], name: str, ndim: int, kinds: str
 ) -> np.ndarray:
@@ -286,15 +362,21 @@ def _column(
         raise ValueError(f"{name} has dtype {array.dtype}, which does not fit")
     if not array.size:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
-    _check_rows(name, np.isfinite(array), "finite")
+    _check_rows(name, np.isfinite(array), "finite numbers")
     return array
+
+
+def _check_shape(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, but must have {shape}")
 
 
 def _check_rows(name: str, good: np.ndarray, what: str) -> None:
     bad = np.flatnonzero(~good.reshape(len(good) if good.ndim else 1, -1).all(1))
     if len(bad):
         shown = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
-        raise ValueError(f"{name} is not {what} in {len(bad)} rows: {shown}")
+        rows = f"row {shown}" if len(bad) == 1 else f"{len(bad)} rows: {shown}"
+        raise ValueError(f"{name} is not among {what} in {rows}")
 
 
 def read_npz(path: str) -> dict[str, np.ndarray]:
@@ -351,6 +433,7 @@ def main() -> None:
     add("--resume", metavar="FIT", help="continue a fit that was written by --out")
     add("--checkpoint-every", type=_positive, metavar="EPOCHS", help="write --out")
     add("--patience", type=_positive, metavar="EPOCHS", help="stop when so many gain 0")
+    __size_options__
     add("--device", choices=("cpu", "gpu", "tpu"), help="(default: the best there is)")
     add("--float64", action="store_true", help="compute in double precision")
     args = parser.parse_args()
@@ -365,7 +448,8 @@ def main() -> None:
 
 def run_command(args: argparse.Namespace) -> str:
     """Do what the options say; returns the last line to print."""
-    data = load_data(args.data)
+    __sizes__
+    data = load_data(args.data, *__sizes_arg__)
     saved = read_npz(args.resume) if args.resume else {}
     options = {
         "learning_rate": _option(args, saved, "learning_rate", 1e-3),
@@ -402,7 +486,7 @@ def run_command(args: argparse.Namespace) -> str:
         jr.key(options["seed"]),
         data,
         epochs=args.epochs,
-        **__batch_size_arg__,
+        **__options_arg__,
         optimizer=plan.optimizer,
         resume=load_fit(args.resume, data, plan) if args.resume else None,
         callback=callback,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ppc.emit import host, tree
 from ppc.emit.function import emit_body, helpers_used, used_names
+from ppc.emit.imports import sorted_imports
 from ppc.emit.keys import site_key
 from ppc.emit.names import Names, identifier
 from ppc.emit.printer import print_module
@@ -25,6 +26,7 @@ from ppc.emit.tree import (
     Constant,
     Dict,
     Expr,
+    ExprStmt,
     FunctionDef,
     Hex,
     Import,
@@ -44,19 +46,22 @@ from ppc.ir.sizes import Size
 from ppc.passes import dce
 from ppc.passes.layout import rows_name
 from ppc_jax import loop
-from ppc_jax.expressions import TABLE
+from ppc_jax.expressions import TABLE, imports_used
 
 WIDTH = 88
-_STANDARD = ("argparse", "functools", "math", "os", "sys", "zipfile")
-_ALIASES: tuple[tuple[str, str, str | None], ...] = (
-    ("jax", "jax", None),
-    ("jnp", "jax.numpy", "jnp"),
-    ("jr", "jax.random", "jr"),
-    ("np", "numpy", "np"),
-    ("optax", "optax", None),
-)
+_IMPORTS: Mapping[str, Import | ImportFrom] = {
+    **{name: Import(name) for name in ("argparse", "functools", "math", "os", "sys", "zipfile")},
+    "optax": Import("optax"),
+    "np": Import("numpy", "np"),
+    "jr": Import("jax.random", "jr"),
+    "Array": ImportFrom("jax", (("Array", None),)),
+    "Callable": ImportFrom("collections.abc", (("Callable", None),)),
+    "NamedTuple": ImportFrom("typing", (("NamedTuple", None),)),
+    "special": host.IMPORTS["special"],
+    "ravel_pytree": ImportFrom("jax.flatten_util", (("ravel_pytree", None),)),
+}
 _MODULE_NAMES = (
-    "Sizes SIZES Params Data Noise State Plan Fit init_params prepare loss_terms loss draw_noise "
+    "Sizes SIZES Params Shared Rows OptState take_rows update_rows Data Noise State Plan Fit init_params prepare loss_terms loss draw_noise "
     "draw_rest fit start_fit block_steps run_block take batch_rows explain load_data read_npz "
     "save_fit load_fit main run_command stalled parameters log_density sample_prior posterior "
     "predict BLOCK_STEPS BLOCK_ELEMENTS REPLAY_BLOCKS Array lax NamedTuple Callable ravel_pytree "
@@ -145,6 +150,11 @@ class _Emitter:
         return all(len(p.shape) <= 1 and p.rows is None for p in self.program.parameters)
 
     @property
+    def rowwise(self) -> bool:
+        """Whether some parameters have a row for each datum of the batched plate."""
+        return any(p.rows is not None for p in self.program.parameters)
+
+    @property
     def drawn(self) -> bool:
         """Whether some noise depends on the parameters."""
         return any(n.drawn for n in self.program.noise)
@@ -208,13 +218,37 @@ class _Emitter:
                 for f in fields_
             ]
             body.append(_named_tuple(name, ranks))
-        body.append(
-            _named_tuple("Params", [self.param_field(*item) for item in self.groups.items()])
-        )
+        body.extend(self.param_types())
         body.append(_named_tuple("Data", [self.data_field(c) for c in p.columns]))
         body.append(_named_tuple("Noise", [self.noise_field(n) for n in p.noise]))
-        body.extend(statements(loop.PLAN, batched=self.batched, sized=bool(p.hypers)))
+        opt_state = Name("OptState") if self.rowwise else dotted("optax.OptState")
+        body.extend(
+            statements(
+                loop.PLAN,
+                batched=self.batched,
+                sized=bool(p.hypers),
+                rowwise=self.rowwise,
+                opt_state=opt_state,
+            )  # fmt: skip
+        )
         return body
+
+    def param_types(self) -> list[Stmt]:
+        """`Params`; parameters with a row for each datum stand apart."""
+        fields = {True: [], False: []}  # type: dict[bool, list[Stmt]]
+        for group, own in self.groups.items():
+            rows = any(p.rows is not None for p in own.values())
+            fields[rows].append(self.param_field(group, own))
+        if not self.rowwise:
+            return [_named_tuple("Params", fields[False])]
+        return [
+            _named_tuple("Shared", fields[False]),
+            _named_tuple("Rows", fields[True]),
+            _named_tuple(
+                "Params",
+                [AnnAssign(Name(f), Name(f.capitalize())) for f in ("shared", "rows")],
+            ),
+        ]
 
     def param_field(self, group: str, fields: Mapping[str, Parameter]) -> Stmt:
         if "" in fields:
@@ -245,8 +279,15 @@ class _Emitter:
 
     def param(self, name: str) -> Expr:
         group, _, own = name.rpartition(".")
-        path = f"params.{identifier(group or name)}"
+        path = f"{self.where(group or name)}.{identifier(group or name)}"
         return dotted(f"{path}.{identifier(own)}" if group else path)
+
+    def where(self, group: str) -> str:
+        """The path of the tuple that holds a parameter or a layer."""
+        if not self.rowwise:
+            return "params"
+        rows = any(p.rows is not None for p in self.groups[group].values())
+        return "params.rows" if rows else "params.shared"
 
     # --- functions ---
 
@@ -263,16 +304,19 @@ class _Emitter:
 
     def params_of(self, outputs: Mapping[str, Expr]) -> Expr:
         """`Params(...)` from an expression for each parameter."""
-        fields = []
+        fields: dict[str, list[tuple[str | None, Expr]]] = {}
         for group, own in self.groups.items():
             if "" in own:
-                fields.append((identifier(group), outputs[group]))
+                value = outputs[group]
             else:
-                made = [(identifier(f), outputs[p.name]) for f, p in own.items()]
-                fields.append(
-                    (identifier(group), Call(Name(self.classes[tuple(own)]), (), tuple(made)))
-                )
-        return Call(Name("Params"), (), tuple(fields))
+                made = tuple((identifier(f), outputs[p.name]) for f, p in own.items())
+                value = Call(Name(self.classes[tuple(own)]), (), made)
+            fields.setdefault(self.where(group), []).append((identifier(group), value))
+        if not self.rowwise:
+            return Call(Name("Params"), (), tuple(fields["params"]))
+        parts = [Call(Name(f.capitalize()), (), tuple(fields.get(f"params.{f}", ())))
+                 for f in ("shared", "rows")]  # fmt: skip
+        return Call(Name("Params"), tuple(parts))
 
     def init_params(self) -> Stmt:
         scope = Scope(self.program.init, self.names.nested(), {}, self.data_roots(),
@@ -454,7 +498,7 @@ class _Emitter:
         body = statements(
             loop.FIT,
             batched=self.batched,
-            packed=self.packed,
+            init_state=statements(loop.INIT[self.form]),
             batch_size_param=[Param("batch_size", Name("int"), Constant(100), "keyword")]
             if self.batched else [],
             sizes_param=[Param("sizes", Name("Sizes"), self.sizes_param().default, "keyword")]
@@ -464,25 +508,41 @@ class _Emitter:
             checks=checks,
             **({"rows": self.rows_expr()} if self.batched else {}),
         )  # fmt: skip
-        step = statements(
-            loop.STEP_PACKED if self.packed else loop.STEP,
-            inputs=self.step_inputs("unpack(flat)" if self.packed else "params"),
-            args=args,
+        own = {"packed": "unpack(flat)", "rowwise": "local", "plain": "params"}[self.form]
+        templates = {"packed": loop.STEP_PACKED, "rowwise": loop.STEP_ROWWISE, "plain": loop.STEP}
+        step = statements(templates[self.form], inputs=self.step_inputs(own), args=args)
+        body += statements(
+            loop.BLOCK,
+            batched=self.batched,
+            packed=self.packed,
+            why=loop.WHY_PACKED if self.packed else "",
+            step=step,
+            loop=statements(loop.LOOP_PACKED if self.packed else loop.LOOP),
         )
-        ending = statements(loop.LOOP_PACKED if self.packed else loop.LOOP)
-        body += statements(loop.BLOCK, batched=self.batched, packed=self.packed, step=step,
-                           loop=ending)  # fmt: skip
+        if self.rowwise:
+            body += statements(loop.UPDATE_ROWS)
         if self.batched:
             body += statements(loop.ROWS, gathered=self.gathered(),
                                rows_key=Hex(site_key("rows of the data")))  # fmt: skip
+        params = "local = state.params._replace(rows=take_rows(state.params.rows, rows[i]))"
+        own = "local" if self.rowwise else "params"
         body += statements(
             loop.EXPLAIN,
             batched=self.batched,
             drawn=self.drawn,
-            inputs=self.step_inputs("params"),
+            params=statements(params if self.rowwise else "params = state.params"),
+            own=Name(own),
+            inputs=self.step_inputs(own),
             args=args,
         )
         return body
+
+    @property
+    def form(self) -> str:
+        """How the parameters stand in the loop."""
+        if self.rowwise:
+            return "rowwise"
+        return "packed" if self.packed else "plain"
 
     def step_inputs(self, params: str) -> list[Stmt]:
         """The statements of a step that make the arguments of the loss."""
@@ -531,31 +591,98 @@ class _Emitter:
         return finder.bound(body)
 
     def files(self) -> list[Stmt]:
-        given = [c for c in self.program.columns if c.given]
-        columns = [
-            expression(
-                "_column(arrays, __name__, __ndim__, __kinds__)".replace("__name__", "__site__"),
-                site=Constant(c.name), ndim=Constant(len(c.shape)),
-                kinds=Constant("fiub" if c.dtype == "f32" else "iub"),
-            )
-            for c in given
-        ]  # fmt: skip
-        sized = bool(self.program.hypers)
-        sizes_arg = (Name("SIZES"),) if sized else ()
-        listed = ", ".join(f"{c.name} {_dims(c.dtype, c.shape)}" for c in given)
-        batch_size = {"batch_size": expression('options["batch_size"]')} if self.batched else {}
+        listed = ", ".join(
+            f"{c.name} {_dims(c.dtype, c.shape)}" for c in self.program.columns if c.given
+        )
+        options: dict[str, Expr] = {}
+        if self.batched:
+            options["batch_size"] = expression('options["batch_size"]')
+        if self.program.hypers:
+            options["sizes"] = Name("sizes")
         return [
-            *statements(loop.FILES, columns=columns),
+            self.load_data(),
+            *statements(loop.FILES),
             *statements(
                 loop.COMMAND,
                 batched=self.batched,
-                sizes_arg=sizes_arg,
-                batch_size_arg=batch_size,
+                sizes_arg=(Name("sizes"),) if self.program.hypers else (),
+                options_arg=options,
+                size_options=self.size_options(),
+                sizes=self.chosen_sizes(),
                 description=Constant(f"Fit {self.program.name} by SVI."),
                 data_help=Constant(f"npz with {listed}"),
                 **({"rows": self.rows_expr()} if self.batched else {}),
             ),
         ]
+
+    def load_data(self) -> Stmt:
+        """The function that reads and checks a file of data."""
+        given = [c for c in self.program.columns if c.given]
+        names = self.names.nested()
+        names.reserve("path", "arrays")
+        own = {c.name: names.fresh(c.name) for c in given}
+        values: dict[str, Expr] = {name: Name(local) for name, local in own.items()}
+        body: list[Stmt] = list(statements("arrays = read_npz(path)"))
+        for c in given:
+            kinds = "fiub" if c.dtype == "f32" else "iub"
+            column = expression(
+                "_column(arrays, __site__, __ndim__, __kinds__)",
+                site=Constant(c.name), ndim=Constant(len(c.shape)), kinds=Constant(kinds),
+            )  # fmt: skip
+            body.append(Assign(values[c.name], column))
+        roots = [Root(values[c.name], c.shape) for c in given]
+        finder = Sizer(names, roots, self.hyper_sizes())
+        checks: list[Stmt] = []
+        for c in given:
+            if len(given) > 1 and all(s.names <= finder.known for s in c.shape):
+                shape = Tuple(tuple(finder.expr(s) for s in c.shape))
+                checks.append(
+                    ExprStmt(call("_check_shape", Constant(c.name), values[c.name], shape))
+                )
+        for name, (graph, words) in self.program.supports.items():
+            scope = Scope(graph, names, dict(values), [], {}, table=host.TABLE)
+            scope.sizer = finder
+            inside = scope.emit()[name]
+            check = ExprStmt(call("_check_rows", Constant(name), inside, Constant(words)))
+            checks += [*scope.body, check]
+        body += finder.bound(checks)
+        body.append(Return(call("prepare", *values.values())))
+        params = [Param("path", Name("str"))]
+        if self.program.hypers:
+            params.append(self.sizes_param())
+        doc = "Read the data from an npz, or raise ValueError with what is wrong with it."
+        return _function("load_data", params, body, "Data", doc)
+
+    def size_flags(self) -> dict[str, str]:
+        """The option of the command for each size that the data do not fix."""
+        taken = set("data epochs batch-size learning-rate seed out resume help".split())
+        taken |= {"checkpoint-every", "patience", "device", "float64"}
+        flags = {n: identifier(n).replace("_", "-") for n in self.program.hypers}
+        return {n: f"size-{flag}" if flag in taken else flag for n, flag in flags.items()}
+
+    def size_options(self) -> list[Stmt]:
+        body: list[Stmt] = []
+        for name, flag in self.size_flags().items():
+            value = self.program.hypers[name]
+            template = "add(__flag__, type=_positive, required=True, help=__text__)"
+            if value is not None:
+                template = "add(__flag__, type=_positive, default=__value__, help=__text__)"
+            text = f"size {name}" + ("" if value is None else f" (default: {value})")
+            body += statements(
+                template, flag=Constant(f"--{flag}"), text=Constant(text),
+                **({} if value is None else {"value": Constant(value)}),
+            )  # fmt: skip
+        return body
+
+    def chosen_sizes(self) -> list[Stmt]:
+        """`sizes = Sizes(...)` from the options."""
+        if not self.program.hypers:
+            return []
+        chosen = tuple(
+            (identifier(name), dotted(f"args.{flag.replace('-', '_')}"))
+            for name, flag in self.size_flags().items()
+        )
+        return [Assign(Name("sizes"), Call(Name("Sizes"), (), chosen))]
 
 
 _DTYPES = {"i32": "jnp.int32", "bool": "bool"}
@@ -732,13 +859,5 @@ def _with_helpers(body: list[Stmt]) -> list[Stmt]:
 def _imports(body: Sequence[Stmt]) -> list[Stmt]:
     """The imports that the program needs."""
     used = set(used_names(body))
-    out: list[Stmt] = [Import(name) for name in _STANDARD if name in used]
-    if "Callable" in used:
-        out.append(ImportFrom("collections.abc", (("Callable", None),)))
-    out += [ImportFrom("typing", (("NamedTuple", None),)), Blank()]
-    out += [Import(module, alias) for name, module, alias in _ALIASES if name in used]
-    names = tuple((name, None) for name in ("Array", "lax") if name in used)
-    out.append(ImportFrom("jax", names))
-    if "ravel_pytree" in used:
-        out.append(ImportFrom("jax.flatten_util", (("ravel_pytree", None),)))
-    return out
+    own = [item for name, item in _IMPORTS.items() if name in used]
+    return sorted_imports([*own, *imports_used(body)])

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import libcst as cst
 
-from ppc.diagnostics.language import BadAnnotation
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
 from ppc.spans import Span
+from ppc_frontend import wrong
 from ppc_frontend.source import ParsedModule
 from ppc_frontend.values import RejectedError
 
@@ -81,8 +81,8 @@ def _size(span: Span, words: str, part: str) -> Size:
         size = Size.parse(name)
     except ValueError:
         reason = f"{part!r} is not a size"
-        raise RejectedError(BadAnnotation(span=span, text=words, reason=reason)) from None
+        raise RejectedError(wrong.BadAnnotation(span=span, text=words, reason=reason)) from None
     if (size.value is not None and size.value < 0) or name in {"...", "_"}:
         reason = f"{part!r} does not say the size"
-        raise RejectedError(BadAnnotation(span=span, text=words, reason=reason))
+        raise RejectedError(wrong.BadAnnotation(span=span, text=words, reason=reason))
     return size

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn
 
 import libcst as cst
 
-from ppc.diagnostics.language import ModuleValue
 from ppc.spans import Span
+from ppc_frontend import vocabulary, wrong
 from ppc_frontend.context import Context
 from ppc_frontend.evaluate.expressions import evaluate, make_function
 from ppc_frontend.evaluate.statements import assign
 from ppc_frontend.scope import Frame, ModuleNames, binds, block_names, dotted, imports
-from ppc_frontend.source import FunctionNode, ParsedModule
-from ppc_frontend.values import POISON, PoisonedError, RejectedError
+from ppc_frontend.source import FunctionNode, ParsedModule, read_file
+from ppc_frontend.values import POISON, PoisonedError, RejectedError, UserModule
+
+KNOWN = frozenset((*vocabulary.LIBRARIES, "ppc", "functools"))  # never looked for beside the file
 
 
 @dataclass(slots=True, eq=False)
@@ -42,8 +45,9 @@ class Block:
         node = bindings[0]
         span = self.frame.module.span(node)
         if isinstance(node, cst.Import | cst.ImportFrom):
-            found = imports(node)
-            self.frame.variables[name] = found[name]
+            found = imports(node)[name]
+            beside = None if found.root in KNOWN else self._beside(node, name)
+            self.frame.variables[name] = found if beside is None else beside
             return
         if len(bindings) > 1:
             self._refuse(name, span, f"it is bound {len(bindings)} times")
@@ -57,6 +61,33 @@ class Block:
             kind = type(node).__name__.lower().removesuffix("def")
             self._refuse(name, span, f"it is bound by a `{kind}` statement")
         self._assign(name, span, node)
+
+    def _beside(self, node: cst.Import | cst.ImportFrom, name: str) -> Any:
+        """What an import of a file beside this one binds; None where there is no such file."""
+        if isinstance(node, cst.Import):
+            return self._module_beside(name)
+        aliases = () if isinstance(node.names, cst.ImportStar) else node.names
+        alias = next(a for a in aliases if name == dotted(a.asname.name if a.asname else a.name))
+        if node.module is None:  # from . import helpers
+            return self._module_beside(dotted(alias.name))
+        module = self._module_beside(dotted(node.module))
+        if module is None:
+            return None
+        try:
+            return module.frame.find(dotted(alias.name))
+        except KeyError:
+            return None
+
+    def _module_beside(self, name: str) -> UserModule | None:
+        path = Path(self.frame.module.source.path).with_name(f"{name}.py")
+        key = str(path)
+        if key not in self.ctx.modules:
+            if not name.isidentifier() or not path.is_file():
+                return None
+            module = ParsedModule(read_file(path))
+            self.ctx.modules[key] = UserModule(name, frame_of(self.ctx, module))
+        found: UserModule = self.ctx.modules[key]
+        return found
 
     def _assign(self, name: str, span: Span, node: cst.Assign | cst.AnnAssign) -> None:
         assert node.value is not None
@@ -83,7 +114,9 @@ class Block:
     def _refuse(self, name: str, span: Span, reason: str) -> NoReturn:
         others = ((span, f"`{name}` is bound here"),)
         self.frame.variables[name] = POISON
-        self.ctx.refuse(ModuleValue(span=self.ctx.span, name=name, reason=reason, others=others))
+        self.ctx.refuse(
+            wrong.ModuleValue(span=self.ctx.span, name=name, reason=reason, others=others)
+        )
 
 
 def frame_of(

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from ppc.diagnostics.base import Mistake
-from ppc.diagnostics.language import MissingArgument, NeedsValue
-from ppc.diagnostics.model_language import AcrossPlate, DuplicateSite, PlateMismatch, ShapeMismatch
 from ppc.ir.build import Builder, Operand, Value
 from ppc.ir.nodes import Attr, Const, ConstValue, Op
 from ppc.ir.primitives import PRIMITIVES, RuleError, show
 from ppc.ir.sizes import Size
 from ppc.spans import Span
+from ppc_frontend import wrong
 from ppc_frontend.values import RejectedError
 
 
@@ -35,6 +34,21 @@ class Plate:
     span: Span
 
 
+@dataclass(slots=True)
+class Places:
+    """Where the arguments of a call stand."""
+
+    positional: list[Span] = field(default_factory=list)
+    named: dict[str, Span] = field(default_factory=dict)
+
+    def add(self, name: str | None, span: Span) -> None:
+        """Note the place of the next argument; `name` is that of a keyword."""
+        if name is None:
+            self.positional.append(span)
+        else:
+            self.named[name] = span
+
+
 @dataclass(slots=True, eq=False)
 class Context:
     """Shared by everything that evaluates one model."""
@@ -51,6 +65,10 @@ class Context:
     given: dict[str | int, Value] = field(default_factory=dict)  # arrays that have a node
     arrays: dict[str, Any] = field(default_factory=dict)  # live arrays by Data node
     counts: dict[str, int] = field(default_factory=dict)
+    dims: dict[str, int] = field(default_factory=dict)  # dimensions that live arrays have told
+    modules: dict[str, Any] = field(default_factory=dict)  # files beside the user's, by path
+    places: Places | None = None  # of the call that is about to be made, if it has plain arguments
+    bound_places: dict[str, Span] = field(default_factory=dict)  # of the call bound last
     live: Callable[[str, Any], Any] | None = None  # converts live objects, if there are any
     default_plate: str = "N"  # the name of the datamodel's plate where its size has none
     depth: int = 0  # of inlined calls
@@ -92,13 +110,15 @@ class Context:
         if name in self.sites:
             first = self.sites[name]
             self.refuse(
-                DuplicateSite(span=span, name=name, others=((first, "the first one is here"),))
+                wrong.DuplicateSite(
+                    span=span, name=name, others=((first, "the first one is here"),)
+                )
             )
         self.sites[name] = span
 
     def missing(self, function: str, name: str) -> NoReturn:
         """Refuse a call that lacks an argument."""
-        self.refuse(MissingArgument(span=self.span, function=function, name=name))
+        self.refuse(wrong.MissingArgument(span=self.span, function=function, name=name))
 
     # --- sizes ---
 
@@ -111,7 +131,7 @@ class Context:
         values = self.builder.sizes().values
         missing = sorted(name for name in size.names if name not in values)
         if missing:
-            self.refuse(NeedsValue(span=self.span, names=tuple(missing), size=str(size)))
+            self.refuse(wrong.NeedsValue(span=self.span, names=tuple(missing), size=str(size)))
         self.structural |= size.names
         value = size.evaluate(values)
         assert value is not None
@@ -145,7 +165,7 @@ class Context:
         if -(rank + lead) <= axis < 0:
             self.across(value, what)
         self.refuse(
-            ShapeMismatch(
+            wrong.ShapeMismatch(
                 span=self.span,
                 reason=f"axis {axis + lead + rank if axis >= 0 else axis} is out of range for "
                 f"shape {show(self.visible(value))}",
@@ -156,7 +176,7 @@ class Context:
         """Refuse an operation across the rows of a plate."""
         plate = next(p for p in self.plates if p.axis in value.type.axes)
         self.refuse(
-            AcrossPlate(
+            wrong.AcrossPlate(
                 span=self.span, what=what, plate=plate.axis, shape=show(self.visible(value)),
                 others=((plate.span, f"the plate {plate.axis} is opened here"),),
             )
@@ -199,7 +219,7 @@ class Context:
             if place is not None and place != self.span
         ]
         self.refuse(
-            PlateMismatch(
+            wrong.PlateMismatch(
                 span=self.span, first=shapes[0], second=shapes[1], plate=self.plates[-1].axis,
                 others=tuple(others),
             )
@@ -224,7 +244,9 @@ class Context:
             place = self.place(arg)
             if isinstance(arg, Value) and place is not None and place != self.span:
                 others.append((place, f"this has shape {show(self.visible(arg))}"))
-        return ShapeMismatch(span=self.span, reason=reason, others=tuple(dict(others).items()))
+        return wrong.ShapeMismatch(
+            span=self.span, reason=reason, others=tuple(dict(others).items())
+        )
 
     def constant(self, value: Value) -> ConstValue | None:
         """The constant that a value is, or repeats, where that is plain to see."""

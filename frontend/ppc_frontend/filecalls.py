@@ -43,11 +43,15 @@ class ModelCall:
 
 @dataclass(frozen=True, slots=True)
 class InferenceCall:
-    """`inf.inference.SVI(q(...), epochs=100)`; a guide given by a string is a family's name."""
+    """`inf.inference.SVI(q(...), epochs=100)`; a guide given by a string is a family's name.
+
+    Arguments that are no literals are in `unread`, and so is a `qmodel` that cannot be followed.
+    """
 
     method: str  # "SVI", "VI"
     guide: ModelCall | str | None
     arguments: Mapping[str, Any]
+    unread: tuple[str, ...]
     span: Span
 
 
@@ -144,11 +148,12 @@ class _Reader:
         for item in statements(body):
             match item:
                 case cst.Assign(targets=[target]):
-                    found = self.expression(item.value, frame, names)
-                    for name in target_names(target.target):
-                        names[name] = found
-                        if isinstance(body, cst.Module):
-                            self.top[name] = found
+                    for part, value in _pairs(target.target, item.value):
+                        found = self.expression(value, frame, names)
+                        for name in target_names(part):
+                            names[name] = found
+                            if isinstance(body, cst.Module):
+                                self.top[name] = found
                 case cst.AnnAssign() if item.value is not None:
                     found = self.expression(item.value, frame, names)
                     for name in target_names(item.target):
@@ -220,35 +225,37 @@ class _Reader:
     def _inference(self, node: cst.Call, method: str, frame: Frame, names: _Names) -> InferenceCall:
         guide: Any = None
         arguments: dict[str, Any] = {}
+        unread: list[str] = []
         order = iter(_INFERENCE_ARGUMENTS)
         for arg in node.args:
             key = arg.keyword.value if arg.keyword else next(order, "")
             if arg.star:
                 continue
-            if key == "qmodel":
-                guide = self._guide(arg.value, frame, names)
-                continue
             try:
-                arguments[key] = self._literal(arg.value, frame)
+                if key == "qmodel":
+                    guide = self._guide(arg.value, frame, names)
+                else:
+                    arguments[key] = self._literal(arg.value, frame)
             except _UnreadError:
-                continue
-        call = InferenceCall(method, guide, arguments, self.module.span(node))
+                unread.append(key)
+        span = self.module.span(node)
+        call = InferenceCall(method, guide, arguments, tuple(unread), span)
         self.inferences.append(call)
         return call
 
     def _guide(
         self, node: cst.BaseExpression, frame: Frame, names: _Names
     ) -> ModelCall | str | None:
+        """The guide that an argument is. Raises _UnreadError."""
         if isinstance(node, cst.Name) and node.value in self.parameters and node.value not in names:
             return ModelCall(node.value, {}, (), self.module.span(node))
         found = self.expression(node, frame, names)
         if isinstance(found, ModelCall):
             return found
-        try:
-            text = self._literal(node, frame)
-        except _UnreadError:
-            return None
-        return text if isinstance(text, str) else None
+        text = self._literal(node, frame)
+        if text is None or isinstance(text, str):
+            return text
+        raise _UnreadError
 
     def _fit(self, node: cst.Call, model: ModelCall, frame: Frame, names: _Names) -> FitCall:
         given: dict[str, cst.BaseExpression] = {}
@@ -297,7 +304,8 @@ class _Reader:
     def _known(self, node: cst.BaseExpression, frame: Frame, name: str) -> Any:
         try:
             if name:
-                return frame.find(name)
+                with self.ctx.at(self.module.span(self.module.tree)):
+                    return frame.find(name)
             return evaluate(self.ctx, frame, node)
         except (RejectedError, PoisonedError, KeyError, CompileError):
             raise _UnreadError from None
@@ -316,6 +324,18 @@ def _plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(_plain(item) for item in value.values())
     return value is None or isinstance(value, bool | int | float | str | Ref)
+
+
+def _pairs(target: cst.CSTNode, value: cst.CSTNode) -> Iterator[tuple[cst.CSTNode, cst.CSTNode]]:
+    """The parts of `a, b = x, y`; the whole where it is no such assignment."""
+    sides = target, value
+    if all(isinstance(side, cst.Tuple) for side in sides):
+        left, right = (side.elements for side in sides if isinstance(side, cst.Tuple))
+        if len(left) == len(right):
+            for one, other in zip(left, right, strict=True):
+                yield one.value, other.value
+            return
+    yield sides
 
 
 def _suites(item: cst.CSTNode) -> Iterator[cst.BaseSuite]:

@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ppc.diagnostics.language import NotALayer, NotKnown, UnknownName, nearest
-from ppc.diagnostics.model_language import ShapeMismatch
 from ppc.ir.build import Value
 from ppc.ir.primitives import show
 from ppc.ir.sizes import Size
 from ppc.ir.types import Tensor
 from ppc.spans import Span
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, size, tensor
 from ppc_frontend.values import Ref
@@ -121,7 +120,7 @@ def _dense(ctx: Context, layer: Dense, x: Any, call: CallValue) -> Any:
     value = tensor(ctx, x, "f32")
     if not value.type.rank:
         reason = f"a Dense layer needs a last axis to act on, not shape {show(ctx.visible(value))}"
-        ctx.refuse(ShapeMismatch(span=ctx.span, reason=reason))
+        ctx.refuse(wrong.ShapeMismatch(span=ctx.span, reason=reason))
     if not layer.weights:
         _named(ctx, layer)
         with ctx.at(layer.span):
@@ -195,8 +194,8 @@ def activation(ctx: Context, value: Any) -> Any:
     """An activation from a function, a string or None."""
     if isinstance(value, str):
         if value not in ACTIVATIONS:
-            near = nearest(value, ACTIVATIONS)
-            ctx.refuse(UnknownName(span=ctx.span, kind="activation", name=value, near=near))
+            near = wrong.nearest(value, ACTIVATIONS)
+            ctx.refuse(wrong.UnknownName(span=ctx.span, kind="activation", name=value, near=near))
         return None if value == "linear" else Ref(f"tensorflow.keras.activations.{value}")
     return value
 
@@ -209,10 +208,10 @@ def initializer(ctx: Context, value: Any) -> Initializer:
     if isinstance(value, Ref):
         name = value.path.rpartition(".")[2]
     if name is None:
-        ctx.refuse(NotKnown(span=ctx.span, what="an initializer", found=describe(value)))
+        ctx.refuse(wrong.NotKnown(span=ctx.span, what="an initializer", found=describe(value)))
     if rule_name(name) not in RULES:
-        near = nearest(name, RULES)
-        ctx.refuse(UnknownName(span=ctx.span, kind="initializer", name=name, near=near))
+        near = wrong.nearest(name, RULES)
+        ctx.refuse(wrong.UnknownName(span=ctx.span, kind="initializer", name=name, near=near))
     return Initializer(rule_name(name))
 
 
@@ -236,7 +235,7 @@ def make_sequential(ctx: Context, *, layers: Any, name: Any = None) -> Sequentia
     """`keras.Sequential([...])`."""
     items = [] if layers is None else layers
     if not isinstance(items, list | tuple):
-        ctx.refuse(NotALayer(span=ctx.span, what=describe(layers)))
+        ctx.refuse(wrong.NotALayer(span=ctx.span, what=describe(layers)))
     return Sequential([item for item in items if item is not None], ctx.span, name or "")
 
 
@@ -259,7 +258,7 @@ def make_initializer(ctx: Context, rule: str, **settings: Any) -> Initializer:
     """`keras.initializers.RandomNormal(stddev=0.1)` and its kin."""
     for name, value in settings.items():
         if not isinstance(value, int | float):
-            ctx.refuse(NotKnown(span=ctx.span, what=name, found=describe(value)))
+            ctx.refuse(wrong.NotKnown(span=ctx.span, what=name, found=describe(value)))
     return Initializer(rule, tuple(settings.items()))
 
 
@@ -306,4 +305,4 @@ def rows() -> dict[str, Row]:
 
 def _refuse_rule(ctx: Context, **_: Any) -> None:
     reason = "a function of keras.initializers used by itself; pass its name or its class"
-    ctx.refuse(NotALayer(span=ctx.span, what=reason))
+    ctx.refuse(wrong.NotALayer(span=ctx.span, what=reason))

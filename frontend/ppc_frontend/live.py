@@ -19,10 +19,9 @@ from typing import Any
 import libcst as cst
 
 from ppc.diagnostics.base import CompileError
-from ppc.diagnostics.model_language import NotAModel, NotAnArray, UnsupportedObject
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
-from ppc_frontend import vocabulary
+from ppc_frontend import vocabulary, wrong
 from ppc_frontend.api import Compiled, compile_node, function_info
 from ppc_frontend.context import Context
 from ppc_frontend.evaluate.calls import bind_user
@@ -60,10 +59,10 @@ def compile_function(
     if isinstance(plain, types.MethodType):
         plain, bound = plain.__func__, [plain.__self__, *bound]
     if not isinstance(plain, types.FunctionType):
-        raise CompileError(NotAModel(kind=type(function).__name__))
+        raise CompileError(wrong.NotAModel(kind=type(function).__name__))
     module, node = parse_live(plain)
     if not isinstance(node, cst.FunctionDef):
-        raise CompileError(NotAModel(kind="lambda"))
+        raise CompileError(wrong.NotAModel(kind="lambda"))
     live = _cells(plain)
     arguments = _arguments(module, node, plain, bound, kwargs or {})
     converters: dict[int, Live] = {}
@@ -140,7 +139,7 @@ class Live:
         return self.known[id(obj)][1]
 
     def _convert(self, name: str, obj: Any) -> Any:
-        if isinstance(obj, list | tuple):
+        if isinstance(obj, list | tuple) and not hasattr(obj, "_fields"):
             items = [self.value(f"{name}_{i}", item) for i, item in enumerate(obj)]
             return items if isinstance(obj, list) else tuple(items)
         if isinstance(obj, dict):
@@ -165,10 +164,10 @@ class Live:
             return Bound(self.value(name, obj.__func__), (self.value("self", obj.__self__),), {})
         if isinstance(obj, types.FunctionType):
             return self._function(obj)
-        if hasattr(obj, "__dict__") and not isinstance(obj, type) and root not in _LIBRARIES:
+        if not isinstance(obj, type) and root not in _LIBRARIES and root != "builtins":
             return LiveObject(obj, name)
         kind = f"{type(obj).__module__.partition('.')[0]} {type(obj).__name__}"
-        self.ctx.refuse(UnsupportedObject(span=self.ctx.span, name=name, kind=kind))
+        self.ctx.refuse(wrong.UnsupportedObject(span=self.ctx.span, name=name, kind=kind))
 
     def _module(self, module: types.ModuleType) -> Any:
         path = canonical(module.__name__)
@@ -211,7 +210,7 @@ class Live:
                 # bfloat16 and its kin are of kind V, and have a float's name.
                 if "float" not in array.dtype.name:
                     found = str(array.dtype)
-                    self.ctx.refuse(NotAnArray(span=self.ctx.span, name=name, dtype=found))
+                    self.ctx.refuse(wrong.NotAnArray(span=self.ctx.span, name=name, dtype=found))
                 dtype, array = "f32", array.astype(np.float32)
         if array.ndim == 0:
             return array.item()

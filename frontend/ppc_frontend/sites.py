@@ -7,22 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ppc.diagnostics.language import NotKnown, UnknownName, nearest
-from ppc.diagnostics.model_language import (
-    BadName,
-    NotASite,
-    OneOf,
-    OutsideConstraint,
-    RandomInit,
-    RowOutsidePlate,
-    SampleShapeIgnored,
-)
 from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type
 from ppc.distributions.supports import outside, words
 from ppc.ir.build import Value
-from ppc.ir.nodes import REAL, Sample, Support, operands
+from ppc.ir.nodes import REAL, Data, Sample, Support, operands
 from ppc.ir.primitives import RuleError
 from ppc.ir.types import Axis
+from ppc.spans import Span
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, shape, tensor
 from ppc_frontend.values import SupportValue
@@ -41,7 +33,11 @@ def sample(
     signature = ", ".join([*(f"{name}=Ellipsis" for name in names), _COMMON])
     bound = bind(ctx, function, signature.replace("Ellipsis", "..."), args, kwargs)
     given = _given(ctx, distribution, {name: bound[name] for name in names})
-    values = {name: tensor(ctx, value, "f32") for name, value in given.items()}
+    places = dict(ctx.bound_places)
+    values = {}
+    for name, value in given.items():
+        with ctx.at(places.get(name, ctx.span)):
+            values[name] = tensor(ctx, value, "f32")
     ranks = [_event_rank(distribution, name) for name in values]
     values = dict(zip(values, ctx.align(list(values.values()), ranks), strict=True))
     plates = [plate.axis for plate in ctx.plates]
@@ -50,11 +46,11 @@ def sample(
         if outside:
             place = ctx.place(value)
             others = ((place, "it is made here"),) if place else ()
-            ctx.refuse(RowOutsidePlate(span=ctx.span, plate=outside[0], others=others))
-    _check(ctx, distribution, values)
+            ctx.refuse(wrong.RowOutsidePlate(span=ctx.span, plate=outside[0], others=others))
+    _check(ctx, distribution, values, places)
     extra = shape(ctx, bound["sample_shape"])
     if extra and plates:
-        ctx.warnings.append(SampleShapeIgnored(span=ctx.span))
+        ctx.warnings.append(wrong.SampleShapeIgnored(span=ctx.span))
         extra = ()
     try:
         type_ = draw_type(
@@ -65,7 +61,8 @@ def sample(
         ctx.refuse(ctx.shape_mistake(error.reason, list(values.values())))
     hint = bound["name"] if isinstance(bound["name"], str) else distribution.name.lower()
     if bound["name"] is not None:
-        claim(ctx, bound["name"])
+        with ctx.at(places.get("name", ctx.span)):
+            claim(ctx, bound["name"])
     value = ctx.builder.sample(hint, distribution.name, values, type_)
     ctx.sites_of[value.name] = bound["name"] or ""
     return value
@@ -99,21 +96,28 @@ def _given(ctx: Context, distribution: Distribution, bound: Mapping[str, Any]) -
     for names in groups.values():
         count = sum(name in given for name in names)
         if count != 1:
-            ctx.refuse(OneOf(span=ctx.span, function=function, names=tuple(names), given=count))
+            ctx.refuse(
+                wrong.OneOf(span=ctx.span, function=function, names=tuple(names), given=count)
+            )
     return given
 
 
 def claim(ctx: Context, name: Any) -> str:
     """Take a name for a site or parameter. Refuses one that is taken."""
     if not isinstance(name, str):
-        ctx.refuse(NotKnown(span=ctx.span, what="a name", found=describe(name)))
+        ctx.refuse(wrong.NotKnown(span=ctx.span, what="a name", found=describe(name)))
     if not name.isidentifier() or keyword.iskeyword(name):
-        ctx.refuse(BadName(span=ctx.span, name=name))
+        ctx.refuse(wrong.BadName(span=ctx.span, name=name))
     ctx.define(name, ctx.span)
     return name
 
 
-def _check(ctx: Context, distribution: Distribution, values: Mapping[str, Value]) -> None:
+def _check(
+    ctx: Context,
+    distribution: Distribution,
+    values: Mapping[str, Value],
+    places: Mapping[str, Span],
+) -> None:
     """Refuse constants that are plainly outside their parameter's constraint."""
     for name, value in values.items():
         parameter = distribution.parameter(name)
@@ -129,11 +133,11 @@ def _check(ctx: Context, distribution: Distribution, values: Mapping[str, Value]
         if not bad.any():
             continue
         shown = constant if isinstance(constant, tuple) and not bad.ndim else array[bad].flat[0]
-        place = ctx.place(value)
-        others = ((place, "the value is made here"),) if place and place != ctx.span else ()
+        span, place = places.get(name, ctx.span), ctx.place(value)
+        others = ((place, "the value is made here"),) if place and place.line != span.line else ()
         ctx.refuse(
-            OutsideConstraint(
-                span=ctx.span, distribution=distribution.name, parameter=name,
+            wrong.OutsideConstraint(
+                span=span, distribution=distribution.name, parameter=name,
                 value=_shown(shown), words=words(parameter.constraint), others=others,
             )
         )  # fmt: skip
@@ -147,12 +151,16 @@ def parameter(
     ctx: Context, *, initial_value: Any, name: Any = None, support: Any = None, dtype: Any = None
 ) -> Value:
     """An optimised quantity; inside plates it has a row for each datum."""
+    places = dict(ctx.bound_places)
     value = tensor(ctx, initial_value, "f32")
     if _random_ancestor(ctx, value):
-        ctx.refuse(RandomInit(span=ctx.span))
+        ctx.refuse(wrong.RandomInit(span=ctx.span))
     axes = tuple(dict.fromkeys([*value.type.axes, *(plate.axis for plate in ctx.plates)]))
     type_ = value.type.with_axes(axes)
-    hint = claim(ctx, name) if name is not None else "parameter"
+    hint = "parameter"
+    if name is not None:
+        with ctx.at(places.get("name", ctx.span)):
+            hint = claim(ctx, name)
     result = ctx.builder.param(hint, value, support=_support(ctx, support), type_=type_)
     ctx.sites_of[result.name] = name or ""
     return result
@@ -184,15 +192,18 @@ def _support(ctx: Context, value: Any) -> Support:
     kind = value.kind if isinstance(value, SupportValue) else value
     if isinstance(kind, str) and kind in SUPPORT_NAMES:
         return Support(_SUPPORT_WORDS.get(kind, kind))
-    near = nearest(kind, SUPPORT_NAMES) if isinstance(kind, str) else ""
-    ctx.refuse(UnknownName(span=ctx.span, kind="support", name=describe(value), near=near))
+    near = wrong.nearest(kind, SUPPORT_NAMES) if isinstance(kind, str) else ""
+    ctx.refuse(wrong.UnknownName(span=ctx.span, kind="support", name=str(kind), near=near))
 
 
 def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Value:
-    """Give a random variable its value: the site becomes observed, its value an output."""
+    """Give a random variable its value: the site becomes observed, its value an output.
+
+    Without any name of its own it is called after the data.
+    """
     node = ctx.builder.nodes.get(variable.name) if isinstance(variable, Value) else None
     if not isinstance(node, Sample):
-        ctx.refuse(NotASite(span=ctx.span, what=describe(variable)))
+        ctx.refuse(wrong.NotASite(span=ctx.span, what=describe(variable)))
     if name is not None:
         ctx.sites_of[node.name] = claim(ctx, name)
     observed = tensor(ctx, value, node.type.dtype)
@@ -204,11 +215,21 @@ def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Val
         ctx.refuse(ctx.shape_mistake(error.reason, (observed, variable)))
     ctx.builder.nodes[node.name] = replace(node, role="observed")
     ctx.observed[node.name] = observed
-    return observed
+    given = ctx.builder.nodes[observed.name]
+    if isinstance(given, Data):
+        ctx.hints[node.name] = f"{given.name}_obs"
+    return ctx.builder.value(node.name)
 
 
 def open_axis(ctx: Context, axis: Axis) -> None:
-    """Declare a plate's axis."""
+    """Declare a plate's axis. Refuses another size for one that is there."""
+    before = ctx.builder.axes.get(axis.name)
+    if before is not None and before.size != axis.size:
+        ctx.refuse(
+            wrong.PlateSize(
+                span=ctx.span, plate=axis.name, first=str(before.size), second=str(axis.size)
+            )
+        )
     ctx.builder.axis(axis)
     ctx.opened.add(axis.name)
 

@@ -19,8 +19,8 @@ import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from ppc.diagnostics.base import CompileError
-from ppc.diagnostics.language import FileNotRead, NoSource, SourceChanged, SyntaxMistake
 from ppc.spans import Source, Span
+from ppc_frontend import wrong
 
 FunctionNode = cst.FunctionDef | cst.Lambda
 
@@ -98,12 +98,12 @@ def read_file(path: str | Path) -> Source:
         data = Path(path).read_bytes()
     except OSError as error:
         reason = error.strerror or str(error)
-        raise CompileError(FileNotRead(path=str(path), reason=reason)) from None
+        raise CompileError(wrong.FileNotRead(path=str(path), reason=reason)) from None
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
     except (SyntaxError, UnicodeDecodeError, LookupError) as error:
-        raise CompileError(FileNotRead(path=str(path), reason=str(error))) from None
+        raise CompileError(wrong.FileNotRead(path=str(path), reason=str(error))) from None
     return Source(str(path), text.removeprefix("\ufeff"))
 
 
@@ -121,7 +121,7 @@ def parse_live(function: types.FunctionType) -> tuple[ParsedModule, FunctionNode
     try:
         lines, _ = inspect.findsource(function)
     except (OSError, TypeError, IndexError):
-        raise CompileError(NoSource(name=name, path=code.co_filename)) from None
+        raise CompileError(wrong.NoSource(name=name, path=code.co_filename)) from None
     text = "".join(lines).removeprefix("\ufeff")
     known = _LIVE.get(code.co_filename)
     if known is None or known[0] != text:
@@ -129,11 +129,11 @@ def parse_live(function: types.FunctionType) -> tuple[ParsedModule, FunctionNode
         _LIVE[code.co_filename] = known
     node = known[1].find(code)
     if node is None:
-        raise CompileError(SourceChanged(name=name, path=code.co_filename))
+        raise CompileError(wrong.SourceChanged(name=name, path=code.co_filename))
     return known[1], node
 
 
-def _syntax_mistake(source: Source, error: Exception) -> SyntaxMistake:
+def _syntax_mistake(source: Source, error: Exception) -> wrong.SyntaxMistake:
     """The place and words of Python's own parser where it refuses too, else libcst's place."""
     import ast
     import warnings
@@ -149,7 +149,7 @@ def _syntax_mistake(source: Source, error: Exception) -> SyntaxMistake:
     except ValueError as python:  # null bytes, in older versions
         reason = str(python)
     column = max(1, column)
-    return SyntaxMistake(span=Span(source, line, column, line, column + 1), reason=reason)
+    return wrong.SyntaxMistake(span=Span(source, line, column, line, column + 1), reason=reason)
 
 
 def statements(body: cst.BaseSuite | cst.Module) -> Iterator[cst.CSTNode]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ppc.diagnostics.language import NotATensor, NotKnown
 from ppc.ir.build import Value
 from ppc.ir.nodes import ConstValue
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, DType, Tensor
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.values import (
     POISON,
@@ -61,18 +61,18 @@ def _tensor(ctx: Context, value: Any) -> Value:
             return _sequence(ctx, list(value))
     if value is POISON:
         raise PoisonedError
-    ctx.refuse(NotATensor(span=ctx.span, what=describe(value)))
+    ctx.refuse(wrong.NotATensor(span=ctx.span, what=describe(value)))
 
 
 def _sequence(ctx: Context, items: list[Any]) -> Value:
     if not items:
-        ctx.refuse(NotATensor(span=ctx.span, what="an empty list"))
+        ctx.refuse(wrong.NotATensor(span=ctx.span, what="an empty list"))
     constant = literal(items)
     if constant is not None:
         try:
             return ctx.builder.const(constant)
         except ValueError:
-            ctx.refuse(NotATensor(span=ctx.span, what="a ragged list"))
+            ctx.refuse(wrong.NotATensor(span=ctx.span, what="a ragged list"))
     parts = [_tensor(ctx, item) for item in items]
     return stack(ctx, parts, 0)
 
@@ -104,6 +104,9 @@ def given(ctx: Context, value: Given) -> Value:
         if value.axis is not None and value.axis in ctx.assumed.plates:
             ctx.builder.axis(Axis(value.axis, size=Size.of(value.axis)))
             dims, axes = dims[1:], (value.axis,)
+        for name in sorted({name for dim in dims for name in dim.names}):
+            if name not in ctx.builder.axes:
+                ctx.builder.hypers.setdefault(name, None)
         with ctx.at(value.span):
             type_ = Tensor(value.dtype, axes, tuple(dims))
             ctx.given[key] = ctx.builder.data(value.name, type_)
@@ -127,7 +130,7 @@ def size(ctx: Context, value: Any) -> Size:
             pass
     if value is POISON:
         raise PoisonedError
-    ctx.refuse(NotKnown(span=ctx.span, what="a size", found=describe(value)))
+    ctx.refuse(wrong.NotKnown(span=ctx.span, what="a size", found=describe(value)))
 
 
 def shape(ctx: Context, value: Any) -> tuple[Size, ...]:
@@ -145,7 +148,7 @@ def integer(ctx: Context, value: Any, what: str) -> int:
         return ctx.fixed(value)
     if value is POISON:
         raise PoisonedError
-    ctx.refuse(NotKnown(span=ctx.span, what=what, found=describe(value)))
+    ctx.refuse(wrong.NotKnown(span=ctx.span, what=what, found=describe(value)))
 
 
 def describe(value: Any) -> str:

@@ -143,3 +143,16 @@ class NameOf:
     """A function of the user, by its name in the file: an argument read from a call."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UserModule:
+    """A file beside the user's own, which it imports: read, never run."""
+
+    name: str
+    frame: Frame
+
+    @property
+    def described(self) -> str:
+        """Its kind in a user's words."""
+        return f"the module {self.name}"

@@ -119,20 +119,17 @@ class NotFinite(Mistake):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutsideSupport(Mistake):
-    """Observations to which the site's distribution gives no density."""
+    """Observations outside the support of their site."""
 
     code: ClassVar[str] = "data-support"
     name: str
-    distribution: str
     support: str
     rows: tuple[int, ...]
     total: int
 
     def message(self) -> str:
-        return (
-            f"{self.name!r} has values outside the support of {self.distribution} "
-            f"({self.support}) in {rows_text(self.rows, self.total)}"
-        )
+        rows = rows_text(self.rows, self.total)
+        return f"{self.name!r} is not among {self.support} in {rows}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

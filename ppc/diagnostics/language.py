@@ -298,6 +298,18 @@ class NotIterable(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unpacked(Mistake):
+    """A sequence that has not as many elements as there are names for them."""
+
+    code: ClassVar[str] = "unpack"
+    values: int
+    names: int
+
+    def message(self) -> str:
+        return f"{_counted(self.values, 'value')} cannot be unpacked into {self.names} names"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TooManyRounds(Mistake):
     """A loop that would unroll to too many nodes."""
 
@@ -321,6 +333,18 @@ class Recursion(Mistake):
 
     def message(self) -> str:
         return f"the calls of `{self.name}` are nested too deeply to be inlined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoElement(Mistake):
+    """A key or position that a known container does not have."""
+
+    code: ClassVar[str] = "no-element"
+    what: str
+    key: str
+
+    def message(self) -> str:
+        return f"{self.what} has no element {self.key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import math
 from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
 from ppc.distributions.gamma import rate_of, saddle
 from ppc.distributions.location_scale import POSITIVE
-from ppc.distributions.special import LARGE, within
+from ppc.distributions.special import LARGE, known_inside, within
 from ppc.ir import ops
 from ppc.ir.build import Value
 from ppc.ir.nodes import Support
@@ -46,7 +46,7 @@ def _bernoulli_log_density(x: Value, p: Params) -> Value:
         # each logarithm only where it is asked for, so that probabilities of 0 and 1 are exact
         of_one = ops.log(ops.where(one, p["probs"], 1.0))
         density = of_one + ops.log1p(-ops.where(zero, p["probs"], 0.0))
-    return ops.where(ops.logical_or(one, zero), density, -math.inf)
+    return density if known_inside(x) else ops.where(ops.logical_or(one, zero), density, -math.inf)
 
 
 def _bernoulli_draw(noise: NoiseSource, p: Params) -> Value:
@@ -106,6 +106,8 @@ def _last_category(p: Params) -> Value:
 
 
 def _categorical_log_density(x: Value, p: Params) -> Value:
+    if known_inside(x):
+        return _category_log_prob(x, p)
     inside = ops.logical_and(x >= 0, x <= _last_category(p))
     index = ops.where(inside, x, 0)
     if "logits" in p:
@@ -115,6 +117,12 @@ def _categorical_log_density(x: Value, p: Params) -> Value:
         picked = ops.where(inside, ops.take_along(p["probs"], index), 1.0)
         density = ops.log(picked) - ops.log(ops.sum_(p["probs"]))
     return ops.where(inside, density, -math.inf)
+
+
+def _category_log_prob(x: Value, p: Params) -> Value:
+    if "logits" in p:
+        return ops.take_along(ops.log_softmax(p["logits"]), x)
+    return ops.log(ops.take_along(p["probs"], x)) - ops.log(ops.sum_(p["probs"]))
 
 
 def _categorical_draw(noise: NoiseSource, p: Params) -> Value:

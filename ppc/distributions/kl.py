@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from ppc.distributions.base import Params
 from ppc.distributions.discrete import (
@@ -98,45 +99,63 @@ def _correction_gap(p: Value, q: Value) -> Value:
     return 0.5 * _ratio_deviance(p, q) + ops.lgamma_correction(p) - tangent
 
 
-def _gamma_family(q: tuple[Value, Value], p: tuple[Value, Value]) -> Value:
-    """Of Gammas given by concentration and log rate: Penny 2001, in terms of deviances."""
-    (a_q, log_rate_q), (a_p, log_rate_p) = q, p
-    growth = ops.expm1(log_rate_p - log_rate_q)
-    # the mean of q in units of the scale of p, and what it exceeds the concentration of p by
-    mean = a_q + a_q * growth
-    return deviance(a_p, mean, a_q - a_p + a_q * growth) + _correction_gap(a_p, a_q)
+@dataclass(frozen=True, slots=True)
+class _Gamma:
+    """A Gamma, or a family that is one under another name."""
+
+    concentration: Value
+    rate: Value
+    log_rate: Value
 
 
-def _gamma(q: Params, p: Params) -> Value:
-    return _gamma_family(_gamma_params(q), _gamma_params(p))
+def _gamma_family(q: _Gamma, p: _Gamma) -> Value:
+    """Penny 2001, in terms of deviances."""
+    a_q, a_p = q.concentration, p.concentration
+    ratio, growth = _ratio_of_rates(q, p)
+    mean = a_q * ratio  # of q, in units of p's scale
+    alike = ops.abs_(growth) < 0.5
+    difference = ops.where(alike, a_q - a_p + a_q * growth, mean - a_p)
+    return deviance(a_p, mean, difference) + _correction_gap(a_p, a_q)
 
 
-def _gamma_params(p: Params) -> tuple[Value, Value]:
-    return p["concentration"], rate_of(p)[1]
+def _ratio_of_rates(q: _Gamma, p: _Gamma) -> tuple[Value, Value]:
+    """p's rate over q's, and that less 1: by division, with the derivatives of the logarithms."""
+    logs = ops.exp(ops.minimum(p.log_rate - q.log_rate, 80.0))
+    slope = logs - ops.stop_gradient(logs)
+    ratio, growth = p.rate / q.rate, (p.rate - q.rate) / q.rate
+    return ops.stop_gradient(ratio) + slope, ops.stop_gradient(growth) + slope
 
 
-def _inverse_gamma(q: Params, p: Params) -> Value:
-    """That of the Gammas of 1/x."""
-    return _gamma_family(_inverse_params(q), _inverse_params(p))
+def _of_gamma(p: Params) -> _Gamma:
+    return _Gamma(p["concentration"], *rate_of(p))
 
 
-def _inverse_params(p: Params) -> tuple[Value, Value]:
-    return p["concentration"], ops.log(p["scale"])
+def _of_inverse(p: Params) -> _Gamma:
+    """The Gamma of 1/x."""
+    return _Gamma(p["concentration"], p["scale"], ops.log(p["scale"]))
 
 
-def _exponential_params(p: Params) -> tuple[Value, Value]:
+def _of_exponential(p: Params) -> _Gamma:
     """An exponential is a Gamma of concentration 1."""
-    rate = p["rate"]
-    return rate.builder.const(1.0), ops.log(rate)
+    return _Gamma(p["rate"].builder.const(1.0), p["rate"], ops.log(p["rate"]))
+
+
+def _gammas(of_q: Callable[[Params], _Gamma], of_p: Callable[[Params], _Gamma]) -> Rule:
+    return lambda q, p: _gamma_family(of_q(q), of_p(p))
 
 
 def _exponential(q: Params, p: Params) -> Value:
-    ratio = p["rate"] / q["rate"]
-    return ratio - 1.0 - ops.log(ratio)
+    """The ratio of rates, less 1 and less its logarithm; Johnson and Sinanovic 2001."""
+    of_q, of_p = _of_exponential(q), _of_exponential(p)
+    return _ratio_of_rates(of_q, of_p)[1] - (of_p.log_rate - of_q.log_rate)
 
 
 def _beta(q: Params, p: Params) -> Value:
-    """Gil, Alajaji and Linder 2013, table 3, in terms of deviances."""
+    """Gil, Alajaji and Linder 2013, table 3, in terms of deviances.
+
+    The error is some roundings of the larger of 1, the divergence and n_p min(m, 1 - m), where
+    n_p is the sum of p's concentrations and m the mean of q.
+    """
     a_q, b_q = q["concentration1"], q["concentration0"]
     a_p, b_p = p["concentration1"], p["concentration0"]
     n_q, n_p = a_q + b_q, a_p + b_p
@@ -179,38 +198,25 @@ def _poisson(q: Params, p: Params) -> Value:
 # --- from a log-normal guide ---------------------------------------------------------------------
 
 
-def _log_normal_moment(q: Params, power: float) -> Value:
-    """The expectation of x**power."""
-    return ops.exp(power * q["loc"] + (0.5 * power**2) * q["scale"] ** 2)
+def _log_normal_gamma(of_p: Callable[[Params], _Gamma], sign: float) -> Rule:
+    """From a Gamma of x**sign: its log density is linear in log x and x**sign."""
 
+    def rule(q: Params, p: Params) -> Value:
+        to = of_p(p)
+        log_median = sign * q["loc"] + to.log_rate  # of x**sign in units of p's scale
+        median = ops.exp(log_median)
+        above = median * ops.expm1(0.5 * q["scale"] ** 2)  # the mean above the median
+        entropy = ops.log(q["scale"]) + (HALF_LOG_2PI + 0.5)
+        return above - gamma_kernel(to.concentration, median, log_median) - entropy
 
-def _log_normal_to_gamma(a: Value, log_rate: Value, q: Params) -> Value:
-    """Of LogNormal q from a Gamma: the log density of a Gamma is linear in log x and x."""
-    y = {"loc": q["loc"] + log_rate, "scale": q["scale"]}  # of x times the rate
-    entropy = ops.log(q["scale"]) + (HALF_LOG_2PI + 0.5)
-    excess = 0.5 * y["scale"] ** 2  # of the logarithm of the mean over the mean logarithm
-    mean = _log_normal_moment(y, 1.0)
-    return a * excess - gamma_kernel(a, mean, y["loc"] + excess) - entropy
-
-
-def _log_normal_gamma(q: Params, p: Params) -> Value:
-    return _log_normal_to_gamma(*_gamma_params(p), q)
-
-
-def _log_normal_exponential(q: Params, p: Params) -> Value:
-    return _log_normal_to_gamma(*_exponential_params(p), q)
-
-
-def _log_normal_inverse_gamma(q: Params, p: Params) -> Value:
-    """That of 1/x, which is LogNormal(-loc, scale) and Gamma."""
-    return _log_normal_to_gamma(*_inverse_params(p), {"loc": -q["loc"], "scale": q["scale"]})
+    return rule
 
 
 def _log_normal_half_normal(q: Params, p: Params) -> Value:
     """The log density of a half normal is linear in x**2."""
-    y = {"loc": q["loc"] - ops.log(p["scale"]), "scale": q["scale"]}  # of x / scale
-    moment = 0.5 * _log_normal_moment(y, 2.0)
-    return moment - y["loc"] - ops.log(q["scale"]) - (0.5 + math.log(2.0))
+    loc = q["loc"] - ops.log(p["scale"])  # of x / scale
+    square = ops.exp(2.0 * (loc + q["scale"] ** 2))  # its mean
+    return 0.5 * square - loc - ops.log(q["scale"]) - (0.5 + math.log(2.0))
 
 
 KL: Mapping[tuple[str, str], Rule] = {
@@ -224,17 +230,17 @@ KL: Mapping[tuple[str, str], Rule] = {
     ("HalfNormal", "HalfNormal"): _half_normal,
     ("Laplace", "Laplace"): _laplace,
     ("Uniform", "Uniform"): _uniform,
-    ("Gamma", "Gamma"): _gamma,
-    ("InverseGamma", "InverseGamma"): _inverse_gamma,
+    ("Gamma", "Gamma"): _gammas(_of_gamma, _of_gamma),
+    ("InverseGamma", "InverseGamma"): _gammas(_of_inverse, _of_inverse),
     ("Exponential", "Exponential"): _exponential,
-    ("Exponential", "Gamma"): lambda q, p: _gamma_family(_exponential_params(q), _gamma_params(p)),
-    ("Gamma", "Exponential"): lambda q, p: _gamma_family(_gamma_params(q), _exponential_params(p)),
+    ("Exponential", "Gamma"): _gammas(_of_exponential, _of_gamma),
+    ("Gamma", "Exponential"): _gammas(_of_gamma, _of_exponential),
     ("Beta", "Beta"): _beta,
     ("Bernoulli", "Bernoulli"): _bernoulli,
     ("Categorical", "Categorical"): _categorical,
     ("Poisson", "Poisson"): _poisson,
-    ("LogNormal", "Gamma"): _log_normal_gamma,
-    ("LogNormal", "Exponential"): _log_normal_exponential,
-    ("LogNormal", "InverseGamma"): _log_normal_inverse_gamma,
+    ("LogNormal", "Gamma"): _log_normal_gamma(_of_gamma, 1.0),
+    ("LogNormal", "Exponential"): _log_normal_gamma(_of_exponential, 1.0),
+    ("LogNormal", "InverseGamma"): _log_normal_gamma(_of_inverse, -1.0),
     ("LogNormal", "HalfNormal"): _log_normal_half_normal,
 }

@@ -20,12 +20,17 @@ LARGE = 2.0
 _SERIES_FROM = 16.0
 
 
+def known_inside(x: Value) -> bool:
+    """Whether `x` needs no check: it is checked data, or a guide's draw on the same support."""
+    return x.name in x.builder.inside
+
+
 def within(inside: Value, x: Value, safe: Operand, density: Callable[[Value], Value]) -> Value:
     """`density(x)` where `inside`, else -inf, with derivative 0; `safe` is a point inside.
 
-    An `x` that its builder knows to be inside, such as checked data, is not asked.
+    An `x` that is known to be inside is not asked.
     """
-    if x.name in x.builder.inside:
+    if known_inside(x):
         return density(x)
     return ops.where(inside, density(ops.where(inside, x, safe)), -math.inf)
 
@@ -76,7 +81,8 @@ def deviance(x: Value, y: Value, difference: Value) -> Value:
     it is the Kullback-Leibler divergence of Poisson(x) from Poisson(y).
     """
     near = ops.abs_(difference) < 0.5 * x
-    close = -x * ops.log1pmx(ops.where(near, difference, 0.0) / x)
+    inverse = by_logarithm(1.0 / x, -ops.log(x))
+    close = -x * ops.log1pmx(ops.where(near, difference, 0.0) * inverse)
     other = ops.where(near, x, y)
     # the value of the logarithm of the quotient, the derivatives of the two logarithms
     logs = ops.log(x) - ops.log(other)

@@ -58,11 +58,13 @@ def _finite_vector(x: Array) -> Array:
 def _all(mask: Array) -> Array:
     import numpy as np
 
-    return np.asarray(mask.all(axis=-1))
+    result: Array = np.asarray(mask.all(axis=-1))
+    return result
 
 
 def _simplex(x: Array) -> Array:
-    return _all((x >= 0) & _finite(x)) & (abs(x.sum(-1) - 1) <= SIMPLEX_TOLERANCE)
+    complete: Array = abs(x.sum(-1) - 1) <= SIMPLEX_TOLERANCE
+    return _all((x >= 0) & _finite(x)) & complete
 
 
 _ROWS = (
@@ -143,7 +145,9 @@ def bad_rows(kind: str, x: Array, *bounds: Array | float) -> Array:
     """Which rows (of the leading dimension) hold a value outside, as a mask of shape (N,)."""
     import numpy as np
 
-    return np.asarray(outside(kind, x, *bounds).reshape(len(x), -1).any(axis=1))
+    bad = outside(kind, x, *bounds)
+    rows: Array = np.asarray(bad.any(axis=tuple(range(1, bad.ndim))))
+    return rows
 
 
 def same_up_to_boundary(a: Support, b: Support) -> bool:

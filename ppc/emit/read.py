@@ -386,9 +386,10 @@ class Reader:
             return tree.Constant(self.filler.text(value))
         if isinstance(value, (bytes, complex)):
             raise ValueError(f"the tree has no literal {value!r}")  # noqa: TRY004  # as elsewhere
-        source = ast.get_source_segment(self.text, node) or ""
-        if isinstance(value, int) and source[:2].lower() == "0x":
-            return tree.Hex(value)
+        if isinstance(value, int):
+            line = self.lines[node.lineno - 1].encode()  # columns of ast count bytes
+            if line[node.col_offset :][:2].lower() == b"0x":
+                return tree.Hex(value)
         return tree.Constant(value)
 
     def _interpolated(self, node: ast.expr) -> str | tree.Interpolated:

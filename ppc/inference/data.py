@@ -25,10 +25,9 @@ from ppc.diagnostics.data import (
     UnknownData,
     WrongKind,
 )
-from ppc.distributions.supports import outside, words
-from ppc.ir.nodes import Data, Graph, Sample
+from ppc.ir.nodes import Data, Graph
 from ppc.ir.types import DType, Tensor
-from ppc.passes.match import support_of
+from ppc.objective.support import supports
 
 Array = NDArray[Any]
 
@@ -95,8 +94,14 @@ def check(
             fitted = _fit(graph, name, array, types[name], sizes, mistakes, notes)
             if fitted is not None:
                 arrays[name] = fitted
+    finite = {}
     for name, array in arrays.items():
-        mistakes.extend(_values(graph, name, array))
+        if bad := _rows(~np.isfinite(array)):
+            total = array.shape[0] if array.ndim else 1
+            mistakes.append(NotFinite(name=name, rows=bad, total=total))
+        else:
+            finite[name] = array
+    mistakes.extend(_outside(graph, finite, sizes.values))
     if mistakes:
         raise DataError(mistakes)
     return Checked(arrays, sizes.values, tuple(notes))
@@ -164,39 +169,28 @@ def _unit_axis(name: str, array: Array, rank: int, type_: Tensor, notes: list[st
     return array
 
 
-def _values(graph: Graph, name: str, array: Array) -> Iterator[Mistake]:
-    """NaN, infinities, and values outside a site's support."""
-    bad = _rows(~np.isfinite(array))
-    total = array.shape[0] if array.ndim else 1
-    if bad:
-        yield NotFinite(name=name, rows=bad, total=total)
-        return
-    node = graph.by_name()[name]
-    if isinstance(node, Data):
-        if node.type.dtype == "i32" and (bad := _rows(array != np.round(array))):
-            yield OutsideSupport(
-                name=name, distribution="an integer argument", support="integers",
-                rows=bad, total=total,
-            )  # fmt: skip
-        return
-    assert isinstance(node, Sample)
-    support = support_of(node, graph)
-    mask = outside(support.kind, array, *_known_bounds(graph, node))
-    if bad := _rows(mask):
-        yield OutsideSupport(
-            name=name, distribution=node.distribution, support=words(support),
-            rows=bad, total=total, span=node.span,
-        )  # fmt: skip
+def _outside(
+    graph: Graph, arrays: Mapping[str, Array], sizes: Mapping[str, int]
+) -> Iterator[Mistake]:
+    """Values outside the support of their site, as far as it is known before a fit."""
+    from ppc_numpy import evaluate
 
-
-def _known_bounds(graph: Graph, site: Sample) -> tuple[float, ...]:
-    """The bounds of a site's support, infinite where they are not known before the fit."""
-    support = support_of(site, graph)
-    lowest = -np.inf if support.kind != "less_than" else np.inf
-    unknown = (lowest, np.inf)
-    return tuple(
-        bound if isinstance(bound, float) else unknown[i] for i, bound in enumerate(support.bounds)
-    )
+    nodes = graph.by_name()
+    checks = supports(graph, tuple(arrays))
+    for name, array in arrays.items():
+        node = nodes[name]
+        total = array.shape[0] if array.ndim else 1
+        if isinstance(node, Data) and node.type.dtype == "i32":
+            if bad := _rows(array != np.round(array)):
+                yield OutsideSupport(name=name, support="whole numbers", rows=bad, total=total)
+        elif name in checks:
+            check, words = checks[name]
+            needed = {n: a for n, a in arrays.items() if n in check.by_name()}
+            inside = evaluate(check, needed, sizes=sizes)[name]
+            if bad := _rows(~np.broadcast_to(inside, array.shape[: np.ndim(inside)])):
+                yield OutsideSupport(
+                    name=name, support=words, rows=bad, total=total, span=node.span
+                )
 
 
 def _rows(mask: Array) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc import registry
-from ppc.compiler import Compilation, Options, as_function, compile_loss
+from ppc.compiler import Compilation, Options, as_function, batch_plates, compile_loss
 from ppc.diagnostics import DataError
 from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss
 from ppc.emit.program import Program, assemble
@@ -65,13 +65,6 @@ def compiled(model: ProbModel, observed: tuple[str, ...], method: VI) -> Compila
     return compile_loss(model.ir, guide, Options(observed, plates))
 
 
-def batch_plates(model: Graph, observed: tuple[str, ...]) -> tuple[str, ...]:
-    """The plate whose rows make batches: the outermost one of open size that data fill."""
-    filled = {a for s in model.samples if s.name in observed for a in s.type.axes}
-    rows = [axis.name for axis in model.axes if axis.name in filled and axis.size.value is None]
-    return tuple(rows[:1])
-
-
 def program(model: ProbModel, observed: tuple[str, ...], method: VI) -> Program:
     """The program that fits `model`. Raises CompileError."""
     return assemble(compiled(model, observed, method))
@@ -87,12 +80,6 @@ def fit(
     progress: bool | None,
 ) -> Fitted:
     """Fit a model; see `ProbModel.fit`."""
-    if model.fitted is not None:
-        warnings.warn(
-            "Fit was called before. This restarts the inference from its initial values.",
-            UserWarning,
-            stacklevel=3,
-        )
     seed = next_seed(seed)
     arguments = _arguments(model, method)
     checked = _checked(model.ir, data, arguments)
@@ -100,6 +87,12 @@ def fit(
     c = compiled(model, observed, method)
     plan = assemble(c)
     _check_batch(plan, checked, method)
+    if model.fitted is not None:
+        warnings.warn(
+            "Fit was called before. This restarts the inference from its initial values.",
+            UserWarning,
+            stacklevel=3,
+        )
     found = registry.backend(backend)
     module = found.load(found.emit(plan), f"fit_{plan.name}")
     arrays = {column.name: checked.arrays[column.name] for column in plan.columns if column.given}

@@ -24,8 +24,8 @@ from ppc.ir import ops
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Graph, Noise, Sample, operands
 from ppc.ir.types import Tensor
-from ppc.objective.inline import draw, inline, merged, rename
-from ppc.passes.match import fixed_bound, support_of
+from ppc.objective.inline import draw, inline, merged, name_parameters, rename
+from ppc.objective.support import known_support
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,11 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
     estimators: dict[str, str] = {}
 
     def in_model(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        name_parameters(builder, site, args)
         if site.role == "observed":
             value = observed_value(builder, site)
-            if checked(site, model):
-                builder.inside.add(value.name)
+            if "value" not in dict(site.attrs) and known_support(builder, dist, args):
+                builder.inside.add(value.name)  # the data are checked before a fit
             term = rename(builder, dist.log_density(value, args), f"lp_{site.name}")
             estimators[site.name] = "observed"
         else:
@@ -97,17 +98,6 @@ def _inputs(builder: Builder, model: Graph) -> None:
     for axis in model.axes:
         if axis.subsampled:
             builder.data(weight_name(axis.name), Tensor("f32", (axis.name,)), origin="weight")
-
-
-def checked(site: Sample, model: Graph) -> bool:
-    """Whether the data of an observed site are known to lie on its support.
-
-    They are checked before a fit, unless a bound depends on what is inferred.
-    """
-    if "value" in dict(site.attrs):
-        return False
-    bounds = support_of(site, model).bounds
-    return all(isinstance(bound, float) or fixed_bound(model, bound) for bound in bounds)
 
 
 def weight_name(axis: str) -> str:

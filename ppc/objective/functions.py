@@ -18,7 +18,7 @@ from ppc.ir.nodes import Graph, Param, Sample, operands
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
 from ppc.objective.elbo import observed_value
-from ppc.objective.inline import draw, inline, merged, rename
+from ppc.objective.inline import draw, inline, merged, name_parameters, rename
 from ppc.passes import dce
 
 DRAWS = "draws"  # the axis of independent draws of a query
@@ -34,6 +34,7 @@ def log_density(model: Graph) -> Graph:
     terms: list[Value] = []
 
     def scored(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        name_parameters(builder, site, args)
         value = observed_value(builder, site)
         term = _full(dist.log_density(value, args), site, dist, builder)
         terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
@@ -89,6 +90,7 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
     inferred = _from_guide(builder, guide, asked) if guide is not None and asked.guided else {}
 
     def in_model(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        name_parameters(builder, site, args)
         if site.name in asked.given:
             value = builder.value(site.name)
             if site.name in asked.targets:

@@ -51,6 +51,12 @@ def draw(
     return distribution.draw(NoiseSource(builder, site.name, type_, distribution.event_rank), args)
 
 
+def name_parameters(builder: Builder, site: Sample, args: Mapping[str, Value]) -> None:
+    """Call the parameters of a site after it: `x_loc`, where they have no name of their own."""
+    for parameter, arg in args.items():
+        builder.suggest(arg, f"{site.name}_{parameter}")
+
+
 def rename(builder: Builder, value: Value, name: str) -> Value:
     """Give the last node made a readable name, if nothing has it."""
     node = builder.nodes[value.name]
@@ -67,9 +73,8 @@ def merged(model: Graph, guide: Graph | None, *, name: str, stage: Stage) -> Bui
     """An empty builder that knows the axes and sizes of both graphs."""
     builder = Builder.like(model, name=name)
     builder.stage = stage
-    for graph in (model, guide):
-        builder.reserved |= {param.name for param in graph.params} if graph else set()
     if guide is not None:
+        builder.reserve(guide)
         for axis in guide.axes:
             builder.axis(axis)
         for hyper, value in guide.hypers:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Callable, Mapping
 
 from ppc.ir import ops
@@ -65,7 +66,8 @@ def _elementwise(builder: Builder, node: Op, args: list[Value]) -> Value | None:
         if thinner.type == node.type:
             last = builder.nodes[thinner.name]
             assert isinstance(last, Op)
-            return _identity(builder, last, bare, numbers) or thinner
+            simpler = _identity(builder, last, bare, numbers)
+            return thinner if simpler is None else simpler
         del builder.nodes[thinner.name]
     return _identity(builder, node, args, numbers)
 
@@ -110,6 +112,9 @@ def _identity(
         return kept
     inner = [builder.nodes[arg.name] for arg in args]
     match node.primitive, inner:
+        case (("add" | "sub"), [_, _]) if numbers[1] is not None and node.type.is_float:
+            shift = float(numbers[1]) if node.primitive == "add" else -float(numbers[1])
+            return _shifted(builder, node, args[0], shift)
         case "neg", [Op(primitive="neg", args=(x,))]:
             return builder.value(x)
         case "log", [Op(primitive="exp", args=(x,))]:
@@ -132,6 +137,26 @@ def _identity(
             # Constants stand in front, so that products of them meet.
             return _same(builder.op("mul", args[1], args[0], name=node.name), node)
     return None
+
+
+def _shifted(builder: Builder, node: Op, x: Value, shift: float) -> Value | None:
+    """x + shift, with a constant that x already has added merged, written as the plainer of + -."""
+    inner = builder.nodes[x.name]
+    merged = False
+    if isinstance(inner, Op) and inner.primitive in ("add", "sub"):
+        before = _number(builder, builder.value(inner.args[1]))
+        if before is not None:
+            shift += float(before) if inner.primitive == "add" else -float(before)
+            x, merged = builder.value(inner.args[0]), True
+    plain = "sub" if shift < 0 else "add"
+    if not merged and plain == node.primitive:
+        return None
+    return _same(builder.op(plain, x, builder.const(abs(shift)), name=_own_name(node)), node)
+
+
+def _own_name(node: Op) -> str | None:
+    """The name that somebody gave to a node, if its name is not made from its primitive."""
+    return None if re.fullmatch(rf"{node.primitive}(_\d+)?", node.name) else node.name
 
 
 def _is_exp(builder: Builder, *names: str) -> bool:

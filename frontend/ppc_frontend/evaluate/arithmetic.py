@@ -8,9 +8,9 @@ from typing import Any
 
 import libcst as cst
 
-from ppc.diagnostics.language import BadOperation, BranchOnTensor, Unsupported
 from ppc.ir.build import Value
 from ppc.ir.sizes import Size
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, is_tensor, tensor
 from ppc_frontend.values import POISON, PoisonedError
@@ -59,7 +59,7 @@ COMPARE: dict[type[cst.CSTNode], tuple[str, str]] = {
 def binary(ctx: Context, kind: type[cst.CSTNode], left: Any, right: Any) -> Any:
     """A binary operator on two values."""
     if kind not in BINARY:
-        ctx.refuse(Unsupported(span=ctx.span, what=f"the operator {kind.__name__}"))
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what=f"the operator {kind.__name__}"))
     symbol, primitive = BINARY[kind]
     return _operate(ctx, symbol, primitive, left, right)
 
@@ -77,7 +77,7 @@ def _operate(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -
         if symbol == "@":
             return products.matmul(ctx, x=left, y=right)
         words = f"{describe(left)} {symbol} {describe(right)}"
-        ctx.refuse(BadOperation(span=ctx.span, reason=f"{words}: {error}"))
+        ctx.refuse(wrong.BadOperation(span=ctx.span, reason=f"{words}: {error}"))
 
 
 def _on_tensors(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -> Any:
@@ -157,7 +157,7 @@ def compare(ctx: Context, kind: cst.BaseCompOp, left: Any, right: Any) -> Any:
             return same if isinstance(kind, cst.Is) else not same
         case cst.In() | cst.NotIn():
             if is_tensor(left) or is_tensor(right):
-                ctx.refuse(BranchOnTensor(span=ctx.span, what="`in`"))
+                ctx.refuse(wrong.BranchOnTensor(span=ctx.span, what="`in`"))
             found = left in right
             return found if isinstance(kind, cst.In) else not found
     symbol, primitive = COMPARE[type(kind)]
@@ -183,7 +183,7 @@ def unary(ctx: Context, kind: cst.BaseUnaryOp, value: Any) -> Any:
             if is_tensor(value):
                 return ctx.op("logical_not", tensor(ctx, value, "bool"))
             return _python_unary(ctx, operator.invert, value, "~")
-    ctx.refuse(Unsupported(span=ctx.span, what=type(kind).__name__))
+    ctx.refuse(wrong.Unsupported(span=ctx.span, what=type(kind).__name__))
 
 
 def _python_unary(ctx: Context, function: Callable[[Any], Any], value: Any, symbol: str) -> Any:
@@ -192,7 +192,7 @@ def _python_unary(ctx: Context, function: Callable[[Any], Any], value: Any, symb
     try:
         return function(value)
     except TypeError as error:
-        ctx.refuse(BadOperation(span=ctx.span, reason=f"{symbol}{describe(value)}: {error}"))
+        ctx.refuse(wrong.BadOperation(span=ctx.span, reason=f"{symbol}{describe(value)}: {error}"))
 
 
 def truth(ctx: Context, value: Any, what: str = "`if`") -> bool:
@@ -200,7 +200,7 @@ def truth(ctx: Context, value: Any, what: str = "`if`") -> bool:
     if value is POISON:
         raise PoisonedError
     if is_tensor(value):
-        ctx.refuse(BranchOnTensor(span=ctx.span, what=what))
+        ctx.refuse(wrong.BranchOnTensor(span=ctx.span, what=what))
     if isinstance(value, Size):
         return bool(ctx.fixed(value))
     return bool(value)

@@ -6,11 +6,10 @@ import functools
 import inspect
 from typing import Any
 
-from ppc.diagnostics.language import UnknownName, Unsupported, nearest
 from ppc.distributions import DISTRIBUTIONS
 from ppc.ir.build import Value
 from ppc.ir.sizes import Size
-from ppc_frontend import vocabulary
+from ppc_frontend import vocabulary, wrong
 from ppc_frontend.context import Context
 from ppc_frontend.layers import rows as layer_rows
 from ppc_frontend.scope import canonical
@@ -25,6 +24,7 @@ from ppc_frontend.values import (
     PoisonedError,
     Ref,
     SupportValue,
+    UserModule,
 )
 from ppc_frontend.vocabulary import builders
 
@@ -55,18 +55,28 @@ def attribute(ctx: Context, owner: Any, name: str) -> Any:
         return library(ctx, owner, name)
     if isinstance(owner, Value | Given):
         return _of_tensor(ctx, owner, name)
+    if isinstance(owner, UserModule):
+        return _of_module(ctx, owner, name)
     if isinstance(owner, LiveObject) and ctx.live is not None:
         return _of_object(ctx, owner, name)
     for kind, names in _KNOWN_METHODS.items():
         if isinstance(owner, kind):
             if name in names:
                 return Method(owner, name, ctx.span)
-            near = nearest(name, names)
-            ctx.refuse(UnknownName(span=ctx.span, kind="method", name=name, near=near))
+            near = wrong.nearest(name, names)
+            ctx.refuse(wrong.UnknownName(span=ctx.span, kind="method", name=name, near=near))
     if hasattr(owner, "described") and name in {"name", "add"}:
         return Method(owner, name, ctx.span)
     words = f"attribute of {describe(owner)}"
-    ctx.refuse(UnknownName(span=ctx.span, kind=words, name=name, near=""))
+    ctx.refuse(wrong.UnknownName(span=ctx.span, kind=words, name=name, near=""))
+
+
+def _of_module(ctx: Context, owner: UserModule, name: str) -> Any:
+    try:
+        return owner.frame.find(name)
+    except KeyError:
+        kind, near = f"name of {owner.name}", wrong.nearest(name, owner.frame.names())
+        ctx.refuse(wrong.UnknownName(span=ctx.span, kind=kind, name=name, near=near))
 
 
 def _of_object(ctx: Context, owner: LiveObject, name: str) -> Any:
@@ -75,11 +85,11 @@ def _of_object(ctx: Context, owner: LiveObject, name: str) -> Any:
     try:
         found = inspect.getattr_static(owner.obj, name)
     except AttributeError:
-        near = nearest(name, dir(owner.obj))
+        near = wrong.nearest(name, dir(owner.obj))
         kind = f"attribute of {owner.name}"
-        ctx.refuse(UnknownName(span=ctx.span, kind=kind, name=name, near=near))
+        ctx.refuse(wrong.UnknownName(span=ctx.span, kind=kind, name=name, near=near))
     if isinstance(found, property | functools.cached_property):
-        ctx.refuse(Unsupported(span=ctx.span, what=f"the property `{name}`"))
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what=f"the property `{name}`"))
     return ctx.live(name, getattr(owner.obj, name))
 
 
@@ -93,23 +103,35 @@ def library(ctx: Context, owner: Ref, name: str) -> Any:
         return _own(path)
     if owner.root == "ppc":
         known = [*DISTRIBUTIONS, *OWN, *SUPPORT_NAMES]
-        near = nearest(name, known)
+        near = wrong.nearest(name, known)
         kind = "distribution" if name[:1].isupper() else "name of ppc"
-        ctx.refuse(UnknownName(span=ctx.span, kind=kind, name=name, near=near))
+        ctx.refuse(wrong.UnknownName(span=ctx.span, kind=kind, name=name, near=near))
     ctx.refuse(unknown(ctx, path))
 
 
-def unknown(ctx: Context, path: str) -> UnknownName:
-    """The mistake for a name outside the vocabulary, with the nearest known one."""
+def unknown(ctx: Context, path: str) -> wrong.UnknownName:
+    """The mistake for a name outside the vocabulary, with the wrong.nearest known one."""
     root, _, _ = path.partition(".")
     known = [*vocabulary.names(root), *(n for n in _LAYERS if root == "tensorflow")]
     if not known:
-        return UnknownName(span=ctx.span, kind="library", name=root, near="")
-    near = nearest(path, known)
-    if not near:  # the right name in the wrong module
-        last = path.rpartition(".")[2]
-        near = next((n for n in known if n.rpartition(".")[2] == last), "")
-    return UnknownName(span=ctx.span, kind="function", name=path, near=near)
+        return wrong.UnknownName(span=ctx.span, kind="library", name=root, near="")
+    near = _nearest_function(path, known)
+    return wrong.UnknownName(span=ctx.span, kind="function", name=path, near=near)
+
+
+def _nearest_function(path: str, known: list[str]) -> str:
+    """The same name in another module, else a name like it: first in the module that is meant."""
+    owner, _, last = path.rpartition(".")
+    everywhere = [
+        *known,
+        *(n for library in vocabulary.LIBRARIES for n in vocabulary.names(library)),
+    ]
+    ends = {name.rpartition(".")[2]: name for name in reversed(everywhere)}
+    if last in ends:
+        return ends[last]
+    beside = [n.rpartition(".")[2] for n in known if n.rpartition(".")[0] == owner]
+    near = wrong.nearest(last, beside)
+    return f"{owner}.{near}" if near else ends.get(wrong.nearest(last, ends), "")
 
 
 def is_known(path: str) -> bool:
@@ -157,8 +179,8 @@ def _of_tensor(ctx: Context, owner: Value | Given, name: str) -> Any:
             return DTypeValue(value.type.dtype)
     if name in METHODS:
         return Method(value, name, ctx.span)
-    near = nearest(name, [*METHODS, "shape", "ndim", "size", "T"])
-    ctx.refuse(UnknownName(span=ctx.span, kind="attribute of a tensor", name=name, near=near))
+    near = wrong.nearest(name, [*METHODS, "shape", "ndim", "size", "T"])
+    ctx.refuse(wrong.UnknownName(span=ctx.span, kind="attribute of a tensor", name=name, near=near))
 
 
 def length(ctx: Context, value: Any) -> Any:

@@ -7,18 +7,8 @@ from typing import Any
 
 import libcst as cst
 
-from ppc.diagnostics.language import (
-    BadOperation,
-    MissingArgument,
-    NotCallable,
-    Recursion,
-    TooManyArguments,
-    UnknownKeyword,
-    nearest,
-)
-from ppc.diagnostics.model_language import MisplacedCall
-from ppc_frontend import layers, sites, vocabulary
-from ppc_frontend.context import Context
+from ppc_frontend import layers, sites, vocabulary, wrong
+from ppc_frontend.context import Context, Places
 from ppc_frontend.evaluate.attributes import METHODS, is_known, layer_row, unknown
 from ppc_frontend.evaluate.python import call_builtin
 from ppc_frontend.scope import Frame
@@ -48,7 +38,7 @@ def call(ctx: Context, function: Any, args: Sequence[Any], kwargs: Mapping[str, 
             return layers.apply(ctx, function, bound["inputs"], call)
     if function is POISON:
         raise PoisonedError
-    ctx.refuse(NotCallable(span=ctx.span, what=describe(function)))
+    ctx.refuse(wrong.NotCallable(span=ctx.span, what=describe(function)))
 
 
 def _call_library(ctx: Context, ref: Ref, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -61,7 +51,7 @@ def _call_library(ctx: Context, ref: Ref, args: Sequence[Any], kwargs: Mapping[s
     if path == "functools.partial" and args:
         return Bound(args[0], tuple(args[1:]), dict(kwargs))
     if is_known(path):
-        ctx.refuse(NotCallable(span=ctx.span, what=f"the module {path}"))
+        ctx.refuse(wrong.NotCallable(span=ctx.span, what=f"the module {path}"))
     ctx.refuse(unknown(ctx, path))
 
 
@@ -80,9 +70,9 @@ def _call_own(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str,
         bound = base.bind(ctx, "inf.layers.Sequential", "layers=None, name=None", args, kwargs)
         return layers.make_sequential(ctx, **bound)
     if name == "datamodel":
-        ctx.refuse(MisplacedCall(span=ctx.span, name=f"inf.{name}"))
+        ctx.refuse(wrong.MisplacedCall(span=ctx.span, name=f"inf.{name}"))
     near = sites.distribution(name)
-    ctx.refuse(NotCallable(span=ctx.span, what=f"ppc.{name}" if near is None else name))
+    ctx.refuse(wrong.NotCallable(span=ctx.span, what=f"ppc.{name}" if near is None else name))
 
 
 def _call_method(
@@ -105,7 +95,7 @@ def _call_method(
     try:
         result = getattr(owner, name)(*args, **kwargs)
     except (TypeError, ValueError, AttributeError, IndexError) as error:
-        ctx.refuse(BadOperation(span=ctx.span, reason=f"{name}: {error}"))
+        ctx.refuse(wrong.BadOperation(span=ctx.span, reason=f"{name}: {error}"))
     return list(result) if name in {"items", "keys", "values"} else result
 
 
@@ -117,7 +107,7 @@ def inline(
     from ppc_frontend.evaluate.statements import run_body
 
     if ctx.depth >= DEEPEST:
-        ctx.refuse(Recursion(span=ctx.span, name=function.name))
+        ctx.refuse(wrong.Recursion(span=ctx.span, name=function.name))
     frame = Frame(function.module, function.frame)
     frame.variables.update(bind_user(ctx, function, args, kwargs))
     ctx.depth += 1
@@ -135,6 +125,7 @@ def bind_user(
     """The parameters of a user's function by name, as Python binds them."""
     params = function.node.params
     name = function.name
+    at, ctx.places = ctx.places or Places(), None
     only = [p.name.value for p in params.posonly_params]
     places = [*only, *(p.name.value for p in params.params)]
     known = [*places[len(only) :], *(p.name.value for p in params.kwonly_params)]
@@ -144,7 +135,12 @@ def bind_user(
         bound[params.star_arg.name.value] = tuple(rest)
     elif rest:
         ctx.refuse(
-            TooManyArguments(span=ctx.span, function=name, most=len(places), given=len(args))
+            wrong.TooManyArguments(
+                span=(at.positional[len(places) :] or [ctx.span])[0],
+                function=name,
+                most=len(places),
+                given=len(args),
+            )
         )
     extra: dict[str, Any] = {}
     for key, value in kwargs.items():
@@ -153,16 +149,22 @@ def bind_user(
         elif key not in known and params.star_kwarg is not None:
             extra[key] = value
         else:
-            near = nearest(key, known)
+            near = wrong.nearest(key, known)
             twice = key in bound
             ctx.refuse(
-                UnknownKeyword(span=ctx.span, function=name, name=key, near=near, twice=twice)
+                wrong.UnknownKeyword(
+                    span=at.named.get(key, ctx.span),
+                    function=name,
+                    name=key,
+                    near=near,
+                    twice=twice,
+                )
             )
     if params.star_kwarg is not None:
         bound[params.star_kwarg.name.value] = extra
     for key in dict.fromkeys([*places, *known]):
         if key not in bound:
             if key not in function.defaults:
-                ctx.refuse(MissingArgument(span=ctx.span, function=name, name=key))
+                ctx.refuse(wrong.MissingArgument(span=ctx.span, function=name, name=key))
             bound[key] = function.defaults[key]
     return bound

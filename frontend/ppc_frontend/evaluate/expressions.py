@@ -7,14 +7,9 @@ from typing import Any
 
 import libcst as cst
 
-from ppc.diagnostics.language import (
-    NotIterable,
-    UndefinedName,
-    Unsupported,
-    nearest,
-)
 from ppc.ir.sizes import Size
-from ppc_frontend.context import Context
+from ppc_frontend import wrong
+from ppc_frontend.context import Context, Places
 from ppc_frontend.evaluate import arithmetic
 from ppc_frontend.evaluate.attributes import attribute
 from ppc_frontend.evaluate.calls import call
@@ -32,7 +27,7 @@ def evaluate(ctx: Context, frame: Frame, node: cst.CSTNode) -> Any:
     handler = _HANDLERS.get(type(node))
     with ctx.at(frame.module.span(node)):
         if handler is None:
-            ctx.refuse(Unsupported(span=ctx.span, what=_words(node)))
+            ctx.refuse(wrong.Unsupported(span=ctx.span, what=_words(node)))
         value = handler(ctx, frame, node)
         if value is POISON:
             raise PoisonedError
@@ -62,8 +57,8 @@ def _name(ctx: Context, frame: Frame, node: cst.Name) -> Any:
         return _SINGLETONS[node.value]
     if node.value in BUILTINS:
         return Builtin(node.value)
-    near = nearest(node.value, [*frame.names(), *BUILTINS])
-    ctx.refuse(UndefinedName(span=ctx.span, name=node.value, near=near))
+    near = wrong.nearest(node.value, [*frame.names(), *BUILTINS])
+    ctx.refuse(wrong.UndefinedName(span=ctx.span, name=node.value, near=near))
 
 
 _SINGLETONS = {"True": True, "False": False, "None": None, "Ellipsis": ...}
@@ -96,7 +91,7 @@ def _formatted(ctx: Context, frame: Frame, node: cst.FormattedString) -> str:
                 value = ctx.fixed(value)
             if has_tensor(value) or part.format_spec is not None:
                 what = "a formatted tensor" if has_tensor(value) else "a format specification"
-                ctx.refuse(Unsupported(span=ctx.span, what=what))
+                ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
             text += repr(value) if part.conversion == "r" else str(value)
     return text
 
@@ -209,7 +204,10 @@ def _call(ctx: Context, frame: Frame, node: cst.Call) -> Any:
     function = evaluate(ctx, frame, node.func)
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
+    places = Places()
     for arg in node.args:
+        if not arg.star:
+            places.add(arg.keyword.value if arg.keyword else None, frame.module.span(arg))
         if arg.star == "**":
             kwargs.update(evaluate(ctx, frame, arg.value))
         elif arg.star == "*":
@@ -218,7 +216,11 @@ def _call(ctx: Context, frame: Frame, node: cst.Call) -> Any:
             kwargs[arg.keyword.value] = evaluate_argument(ctx, frame, function, arg)
         else:
             args.append(evaluate_argument(ctx, frame, function, arg))
-    return call(ctx, function, args, kwargs)
+    ctx.places = None if any(arg.star for arg in node.args) else places
+    try:
+        return call(ctx, function, args, kwargs)
+    finally:
+        ctx.places = None
 
 
 def evaluate_argument(ctx: Context, frame: Frame, function: Any, arg: cst.Arg) -> Any:
@@ -294,9 +296,7 @@ def bind_target(ctx: Context, frame: Frame, target: cst.CSTNode, value: Any) -> 
             stars = [i for i, e in enumerate(target.elements) if isinstance(e, cst.StarredElement)]
             count = len(target.elements)
             if len(values) != count and not (stars and len(values) >= count - 1):
-                ctx.refuse(
-                    NotIterable(span=ctx.span, what=f"{len(values)} values into {count} names")
-                )
+                ctx.refuse(wrong.Unpacked(span=ctx.span, values=len(values), names=count))
             if stars:
                 at, extra = stars[0], len(values) - count + 1
                 values = [*values[:at], values[at : at + extra], *values[at + extra :]]
@@ -304,7 +304,7 @@ def bind_target(ctx: Context, frame: Frame, target: cst.CSTNode, value: Any) -> 
                 bind_target(ctx, frame, element.value, item)
             return
     what = f"assignment to {', '.join(target_names(target)) or 'this'}"
-    ctx.refuse(Unsupported(span=ctx.span, what=what))
+    ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
 
 
 _HANDLERS: dict[type[cst.CSTNode], Callable[[Context, Frame, Any], Any]] = {

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ppc.diagnostics.language import BadOperation, NotKnown, Unsupported
-from ppc.diagnostics.model_language import ShapeMismatch
 from ppc.ir.build import Value
 from ppc.ir.primitives import show
 from ppc.ir.sizes import Size
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, integer, is_tensor, tensor
 from ppc_frontend.values import POISON, Given, PoisonedError
@@ -40,9 +39,11 @@ def subscript(ctx: Context, value: Any, items: list[Any]) -> Any:
         key = ctx.fixed(key)
     try:
         return value[key]
-    except (TypeError, KeyError, IndexError) as error:
+    except (KeyError, IndexError):
+        ctx.refuse(wrong.NoElement(span=ctx.span, what=describe(value), key=repr(key)))
+    except TypeError as error:
         words = f"{describe(value)}[{describe(items[0])}]"
-        ctx.refuse(BadOperation(span=ctx.span, reason=f"{words}: {error}"))
+        ctx.refuse(wrong.BadOperation(span=ctx.span, reason=f"{words}: {error}"))
 
 
 def index(ctx: Context, value: Value, items: list[Any]) -> Value:
@@ -57,13 +58,13 @@ def index(ctx: Context, value: Value, items: list[Any]) -> Value:
     axis = -value.type.rank  # the axis that the next item is about, counted from the right
     if sum(item is not None for item in items) > value.type.rank:
         ctx.refuse(
-            ShapeMismatch(
+            wrong.ShapeMismatch(
                 span=ctx.span,
                 reason=f"there are more indices than dimensions in {show(ctx.visible(value))}",
             )
         )
     if sum(is_tensor(item) or isinstance(item, list) for item in items) > 1:
-        ctx.refuse(Unsupported(span=ctx.span, what="indexing with more than one array"))
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="indexing with more than one array"))
     for item in items:
         if item is None:
             value = ctx.op("expand_dims", value, axis=axis - 1)
@@ -71,7 +72,7 @@ def index(ctx: Context, value: Value, items: list[Any]) -> Value:
             value = _sliced(ctx, value, axis, item)
             axis += 1
         elif isinstance(item, bool):
-            ctx.refuse(NotKnown(span=ctx.span, what="an index", found=describe(item)))
+            ctx.refuse(wrong.NotKnown(span=ctx.span, what="an index", found=describe(item)))
         elif isinstance(item, int | Size):
             value = _at(ctx, value, axis, item)
             axis += 1
@@ -107,11 +108,11 @@ def _sliced(ctx: Context, value: Value, axis: int, item: Slice) -> Value:
     length = value.type.shape[axis]
     step = 1 if item.step is None else integer(ctx, item.step, "a step")
     if step == 0:
-        ctx.refuse(NotKnown(span=ctx.span, what="a step other than 0", found="0"))
+        ctx.refuse(wrong.NotKnown(span=ctx.span, what="a step other than 0", found="0"))
     if step == -1 and item.start is None and item.stop is None:
         return ctx.op("flip", value, axis=axis)
     if step < 0:
-        ctx.refuse(Unsupported(span=ctx.span, what="a slice with a negative step"))
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="a slice with a negative step"))
     start, stop = _bound(ctx, item.start, length, 0), _bound(ctx, item.stop, length, length)
     if step == 1 and start.value == 0 and stop == length:
         return value
@@ -126,7 +127,7 @@ def _bound(ctx: Context, bound: Any, length: Size, default: Size | int) -> Size:
     if bound is None:
         return Size.of(default)
     if isinstance(bound, bool) or not isinstance(bound, int | Size):
-        ctx.refuse(NotKnown(span=ctx.span, what="the end of a slice", found=describe(bound)))
+        ctx.refuse(wrong.NotKnown(span=ctx.span, what="the end of a slice", found=describe(bound)))
     end = Size.of(bound)
     if end.value is not None and end.value < 0:
         end = length + end
@@ -142,10 +143,12 @@ def _taken(ctx: Context, value: Value, axis: int, item: Any) -> Value:
     """Elements at integer positions, themselves a graph value."""
     position = tensor(ctx, item)
     if position.type.dtype == "bool":
-        ctx.refuse(Unsupported(span=ctx.span, what="indexing with a boolean mask"))
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="indexing with a boolean mask"))
     if ctx.lead(value) and ctx.lead(position):
         # One position for each row is a pick in that row; what NumPy would do pairs the axes.
-        ctx.refuse(Unsupported(span=ctx.span, what="indexing rows with an index for each row"))
+        ctx.refuse(
+            wrong.Unsupported(span=ctx.span, what="indexing rows with an index for each row")
+        )
     if ctx.lead(position) and value.type.rank + axis > 0:
-        ctx.refuse(Unsupported(span=ctx.span, what="indexing a later axis with rows"))
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="indexing a later axis with rows"))
     return ctx.op("take", value, position, axis=axis)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ppc.diagnostics.language import NotIterable, TooManyRounds
 from ppc.ir.build import Value
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.evaluate.indexing import index
 from ppc_frontend.tensors import describe, tensor
@@ -17,7 +17,7 @@ MOST_ROUNDS = 1000  # what a loop over known values may unroll to
 def unrollable(ctx: Context, count: int) -> None:
     """Refuse loops that would unroll to too many nodes."""
     if count > MOST_ROUNDS:
-        ctx.refuse(TooManyRounds(span=ctx.span, count=count, most=MOST_ROUNDS))
+        ctx.refuse(wrong.TooManyRounds(span=ctx.span, count=count, most=MOST_ROUNDS))
 
 
 def iterate(ctx: Context, value: Any) -> list[Any]:
@@ -27,7 +27,7 @@ def iterate(ctx: Context, value: Any) -> list[Any]:
         if ctx.lead(array):
             ctx.across(array, "iterating")
         if not array.type.rank:
-            ctx.refuse(NotIterable(span=ctx.span, what="a scalar"))
+            ctx.refuse(wrong.NotIterable(span=ctx.span, what="a scalar"))
         count = ctx.fixed(array.type.shape[0])
         unrollable(ctx, count)
         return [index(ctx, array, [i]) for i in range(count)]
@@ -35,4 +35,4 @@ def iterate(ctx: Context, value: Any) -> list[Any]:
         unrollable(ctx, len(value))
     if isinstance(value, list | tuple | str | range | dict):
         return list(value)
-    ctx.refuse(NotIterable(span=ctx.span, what=describe(value)))
+    ctx.refuse(wrong.NotIterable(span=ctx.span, what=describe(value)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ppc.diagnostics.language import BadOperation, PrintIgnored, Unsupported
 from ppc.ir.build import Value
 from ppc.ir.sizes import Size
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.evaluate.arithmetic import simplified, truth
 from ppc_frontend.evaluate.attributes import length
@@ -25,10 +25,10 @@ BUILTINS = frozenset(
 def call_builtin(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Call one of `BUILTINS`."""
     if name == "print":
-        ctx.warnings.append(PrintIgnored(span=ctx.span))
+        ctx.warnings.append(wrong.PrintIgnored(span=ctx.span))
         return None
     if name == "isinstance":
-        ctx.refuse(Unsupported(span=ctx.span, what="`isinstance` in a model"))
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="`isinstance` in a model"))
     if name == "len":
         found = length(ctx, args[0]) if len(args) == 1 else None
         if found is not None:
@@ -45,7 +45,7 @@ def call_builtin(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[s
         result = _FUNCTIONS[name](*args, **kwargs)
     except (TypeError, ValueError, OverflowError) as error:
         words = ", ".join(describe(a) for a in args)
-        ctx.refuse(BadOperation(span=ctx.span, reason=f"{name}({words}): {error}"))
+        ctx.refuse(wrong.BadOperation(span=ctx.span, reason=f"{name}({words}): {error}"))
     if name in {"zip", "enumerate", "reversed"}:
         return list(result)
     return result
@@ -83,7 +83,7 @@ def _on_tensor(ctx: Context, name: str, args: Sequence[Any]) -> Any:
         case (("zip" | "enumerate"), _):
             lists = [iterate(ctx, a) for a in args]
             return list(_FUNCTIONS[name](*lists))
-    ctx.refuse(Unsupported(span=ctx.span, what=f"`{name}` of a tensor"))
+    ctx.refuse(wrong.Unsupported(span=ctx.span, what=f"`{name}` of a tensor"))
 
 
 def _on_size(ctx: Context, name: str, args: Sequence[Any]) -> Any:

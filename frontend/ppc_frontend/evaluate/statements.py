@@ -6,13 +6,11 @@ from typing import Any
 
 import libcst as cst
 
-from ppc.diagnostics.language import BadOperation, BranchOnTensor, UndefinedName, Unsupported
-from ppc.diagnostics.model_language import NestedPlate
 from ppc.ir.build import Value
 from ppc.ir.nodes import Const, Data, Hyper, Param, Sample
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
-from ppc_frontend import layers, sites
+from ppc_frontend import layers, sites, wrong
 from ppc_frontend.context import Context, Plate
 from ppc_frontend.evaluate import arithmetic
 from ppc_frontend.evaluate.expressions import (
@@ -45,12 +43,15 @@ class _Continue(Exception):  # noqa: N818  # control flow, no error
 
 def run_body(ctx: Context, frame: Frame, node: cst.FunctionDef) -> Any:
     """The value that a function returns. Raises PoisonedError where it was refused."""
+    before = len(ctx.mistakes)
     try:
         run_block(ctx, frame, node.body)
     except _Return as returned:
         if returned.value is POISON:
             raise PoisonedError from None
         return returned.value
+    if len(ctx.mistakes) > before:  # what was refused may have been the way out
+        raise PoisonedError
     return None
 
 
@@ -67,7 +68,7 @@ def run(ctx: Context, frame: Frame, node: cst.CSTNode) -> None:
             handler = _HANDLERS.get(type(node))
             if handler is None:
                 what = _NAMES.get(type(node), f"`{type(node).__name__.lower()}`")
-                ctx.refuse(Unsupported(span=ctx.span, what=what))
+                ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
             handler(ctx, frame, node)
     except (RejectedError, PoisonedError) as error:
         if isinstance(error, RejectedError):
@@ -110,7 +111,7 @@ def _annotated(ctx: Context, frame: Frame, node: cst.AnnAssign) -> None:
 
 def _augmented(ctx: Context, frame: Frame, node: cst.AugAssign) -> None:
     if not isinstance(node.target, cst.Name):
-        ctx.refuse(Unsupported(span=ctx.span, what="augmented assignment to an element"))
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="augmented assignment to an element"))
     left, right = evaluate(ctx, frame, node.target), evaluate(ctx, frame, node.value)
     assign(ctx, frame, node.target, arithmetic.binary(ctx, type(node.operator), left, right))
 
@@ -153,10 +154,10 @@ def name_values(ctx: Context, name: str, value: Any) -> None:
 def _assign_element(ctx: Context, frame: Frame, target: cst.Subscript, value: Any) -> None:
     owner = evaluate(ctx, frame, target.value)
     if is_tensor(owner):
-        ctx.refuse(Unsupported(span=ctx.span, what="assignment to an element of a tensor"))
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="assignment to an element of a tensor"))
     if not isinstance(owner, list | dict):
         what = f"assignment to an element of {describe(owner)}"
-        ctx.refuse(Unsupported(span=ctx.span, what=what))
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
     items = subscript_items(ctx, frame, target)
     key = items[0] if len(items) == 1 else tuple(items)
     if isinstance(key, Size):
@@ -169,7 +170,7 @@ def _assign_element(ctx: Context, frame: Frame, target: cst.Subscript, value: An
     try:
         elements[key] = value
     except (IndexError, TypeError) as error:
-        ctx.refuse(BadOperation(span=ctx.span, reason=str(error)))
+        ctx.refuse(wrong.BadOperation(span=ctx.span, reason=str(error)))
 
 
 def _return(ctx: Context, frame: Frame, node: cst.Return) -> None:
@@ -197,7 +198,9 @@ def _continue(ctx: Context, frame: Frame, node: cst.Continue) -> None:
 
 def _function(ctx: Context, frame: Frame, node: cst.FunctionDef) -> None:
     if node.decorators or node.asynchronous:
-        ctx.refuse(Unsupported(span=ctx.span, what="a decorated or async function in a model"))
+        ctx.refuse(
+            wrong.Unsupported(span=ctx.span, what="a decorated or async function in a model")
+        )
     name = node.name.value
     frame.variables[name] = make_function(ctx, frame, name, node)
 
@@ -206,7 +209,7 @@ def _if(ctx: Context, frame: Frame, node: cst.If) -> None:
     test = evaluate(ctx, frame, node.test)
     with ctx.at(frame.module.span(node.test)):
         if is_tensor(test):
-            ctx.refuse(BranchOnTensor(span=ctx.span, what="`if`"))
+            ctx.refuse(wrong.BranchOnTensor(span=ctx.span, what="`if`"))
         taken = arithmetic.truth(ctx, test)
     if taken:
         run_block(ctx, frame, node.body)
@@ -255,7 +258,9 @@ def _open_plate(ctx: Context, frame: Frame, item: cst.BaseExpression) -> None:
     with ctx.at(frame.module.span(item)):
         function = evaluate(ctx, frame, item.func) if isinstance(item, cst.Call) else None
         if not isinstance(item, cst.Call) or function != Ref("ppc.datamodel"):
-            ctx.refuse(Unsupported(span=ctx.span, what="`with` of anything but inf.datamodel()"))
+            ctx.refuse(
+                wrong.Unsupported(span=ctx.span, what="`with` of anything but inf.datamodel()")
+            )
         args = [evaluate(ctx, frame, a.value) for a in item.args if a.keyword is None]
         named = {
             a.keyword.value: evaluate(ctx, frame, a.value)
@@ -266,7 +271,7 @@ def _open_plate(ctx: Context, frame: Frame, item: cst.BaseExpression) -> None:
         if ctx.plates:
             first = ctx.plates[-1]
             others = ((first.span, "the outer one is opened here"),)
-            ctx.refuse(NestedPlate(span=ctx.span, others=others))
+            ctx.refuse(wrong.NestedPlate(span=ctx.span, others=others))
         default = ctx.default_plate
         length = Size.of(default)
         if bound["size"] not in (None, 0):
@@ -279,12 +284,12 @@ def _open_plate(ctx: Context, frame: Frame, item: cst.BaseExpression) -> None:
 def _undefined(ctx: Context, frame: Frame, node: cst.Del) -> None:
     for name in target_names(node.target):
         if frame.variables.pop(name, None) is None:
-            ctx.refuse(UndefinedName(span=ctx.span, name=name, near=""))
+            ctx.refuse(wrong.UndefinedName(span=ctx.span, name=name, near=""))
 
 
 _NAMES: dict[type[cst.CSTNode], str] = {
     cst.While: "a `while` loop",
-    cst.ClassDef: "a class in a model",
+    cst.ClassDef: "a class",
     cst.Match: "`match`",
 }
 

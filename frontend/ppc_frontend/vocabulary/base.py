@@ -14,14 +14,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ppc.diagnostics.language import (
-    MissingArgument,
-    TooManyArguments,
-    UnknownKeyword,
-    UnsupportedArgument,
-    nearest,
-)
-from ppc_frontend.context import Context
+from ppc.spans import Span
+from ppc_frontend import wrong
+from ppc_frontend.context import Context, Places
 from ppc_frontend.tensors import describe
 
 Build = Callable[..., Any]
@@ -94,11 +89,17 @@ def bind(
 ) -> dict[str, Any]:
     """The builder's keywords for a call. Refuses calls that the library itself would refuse."""
     rows = formals(signature)
+    at, ctx.places = ctx.places or Places(), None
     places = [f for f in rows if f.positional and not f.variadic]
     rest = next((f for f in rows if f.variadic), None)
     if len(args) > len(places) and rest is None:
         ctx.refuse(
-            TooManyArguments(span=ctx.span, function=function, most=len(places), given=len(args))
+            wrong.TooManyArguments(
+                span=_place(ctx, at.positional[len(places) :]),
+                function=function,
+                most=len(places),
+                given=len(args),
+            )
         )
     named: dict[str, Any] = {f.name: v for f, v in zip(places, args, strict=False)}
     if rest is not None:
@@ -106,29 +107,39 @@ def bind(
     known = [f.name for f in rows if not f.variadic]
     for name, value in kwargs.items():
         if name not in known:
-            near = nearest(name, known)
-            ctx.refuse(UnknownKeyword(span=ctx.span, function=function, name=name, near=near))
+            near = wrong.nearest(name, known)
+            span = at.named.get(name, ctx.span)
+            ctx.refuse(wrong.UnknownKeyword(span=span, function=function, name=name, near=near))
         if name in named:
-            ctx.refuse(UnknownKeyword(span=ctx.span, function=function, name=name, twice=True))
+            span = at.named.get(name, ctx.span)
+            ctx.refuse(wrong.UnknownKeyword(span=span, function=function, name=name, twice=True))
         named[name] = value
+    ctx.bound_places = dict(zip((f.name for f in places), at.positional, strict=False)) | at.named
     bound: dict[str, Any] = {}
     for formal in rows:
         if formal.name not in named:
             if formal.required:
-                ctx.refuse(MissingArgument(span=ctx.span, function=function, name=formal.name))
+                ctx.refuse(
+                    wrong.MissingArgument(span=ctx.span, function=function, name=formal.name)
+                )
             if formal.keyword.strip("_-"):
                 bound[formal.keyword] = formal.default
         elif formal.keyword == "-":
             if not _same(named[formal.name], formal.default):
                 ctx.refuse(
-                    UnsupportedArgument(
-                        span=ctx.span, function=function, name=formal.name,
+                    wrong.UnsupportedArgument(
+                        span=ctx.bound_places.get(formal.name, ctx.span),
+                        function=function, name=formal.name,
                         value=describe(named[formal.name]),
                     )
                 )  # fmt: skip
         elif formal.keyword.strip("_"):
             bound[formal.keyword] = named[formal.name]
     return bound
+
+
+def _place(ctx: Context, spans: Sequence[Span]) -> Span:
+    return spans[0] if spans else ctx.span
 
 
 def _same(value: Any, default: Any) -> bool:

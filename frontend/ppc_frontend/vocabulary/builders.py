@@ -6,13 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ppc.diagnostics.language import NotKnown, UnsupportedArgument
-from ppc.diagnostics.model_language import NoiseOutside, ShapeMismatch
 from ppc.ir.build import Value
 from ppc.ir.nodes import NoiseKind
 from ppc.ir.primitives import show
 from ppc.ir.sizes import Size, product
 from ppc.ir.types import Tensor
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, has_tensor, integer, shape, size, stack, tensor
 from ppc_frontend.vocabulary.elementwise import dtype_of, operand
@@ -163,7 +162,7 @@ def eye(ctx: Context, *, rows: Any, columns: Any = None, dtype: Any = None) -> V
     n = size(ctx, rows)
     if columns is not None and size(ctx, columns) != n:
         found = describe(columns)
-        ctx.refuse(UnsupportedArgument(span=ctx.span, function="eye", name="M", value=found))
+        ctx.refuse(wrong.UnsupportedArgument(span=ctx.span, function="eye", name="M", value=found))
     return ctx.builder.cast(ctx.op("eye", size=n), dtype_of(ctx, dtype) or "f32")
 
 
@@ -178,12 +177,14 @@ def arange(
     kind = dtype_of(ctx, dtype)
     if any(isinstance(v, float) for v in (start, stop, step)):
         if not all(isinstance(v, int | float) for v in (start, stop, step)):
-            ctx.refuse(NotKnown(span=ctx.span, what="the end of a range", found=describe(stop)))
+            ctx.refuse(
+                wrong.NotKnown(span=ctx.span, what="the end of a range", found=describe(stop))
+            )
         count = max(0, math.ceil((stop - start) / step))
         return ctx.builder.const(tuple(float(start + step * i) for i in range(count)), kind)
     by = integer(ctx, step, "a step")
     if by == 0:
-        ctx.refuse(NotKnown(span=ctx.span, what="a step other than 0", found="0"))
+        ctx.refuse(wrong.NotKnown(span=ctx.span, what="a step other than 0", found="0"))
     first, last = size(ctx, start), size(ctx, stop)
     length = (last - first + (by - 1)) // by if by > 0 else (first - last + (-by - 1)) // -by
     value = ctx.op("arange", size=length)
@@ -209,7 +210,7 @@ def random(
 ) -> Value:  # fmt: skip
     """Random numbers: only as the first value of a Parameter."""
     if not ctx.in_init:
-        ctx.refuse(NoiseOutside(span=ctx.span))
+        ctx.refuse(wrong.NoiseOutside(span=ctx.span))
     tag = ctx.number(f"{ctx.in_init}.init")
     type_ = Tensor("f32", (), shape(ctx, shape_))
     noise = ctx.builder.noise(f"{ctx.in_init}_noise", kind, type_, site=tag)
@@ -247,7 +248,7 @@ def _rest(ctx: Context, value: Value, sizes: Sequence[Size], wanted: Any) -> Siz
             found = Size.of(known[0] // known[1])
         else:
             reason = f"{show(value.type.shape)} cannot be reshaped to {describe(wanted)} with -1"
-            ctx.refuse(ShapeMismatch(span=ctx.span, reason=f"{reason}: {total} / {others}"))
+            ctx.refuse(wrong.ShapeMismatch(span=ctx.span, reason=f"{reason}: {total} / {others}"))
     return found
 
 
@@ -384,7 +385,7 @@ def diag(ctx: Context, *, x: Any) -> Value:
     """The diagonal matrix of a vector."""
     value = tensor(ctx, x)
     if value.type.rank != 1:
-        ctx.refuse(ShapeMismatch(span=ctx.span, reason="a diagonal must be one vector"))
+        ctx.refuse(wrong.ShapeMismatch(span=ctx.span, reason="a diagonal must be one vector"))
     identity = ctx.builder.cast(ctx.op("eye", size=value.type.shape[0]), value.type.dtype)
     column = ctx.op("expand_dims", value, axis=-1)
     return ctx.builder.op("mul", column, identity)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ppc.diagnostics.language import NotKnown, UnsupportedArgument
 from ppc.ir.build import Value
 from ppc.ir.types import DType
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, tensor
 from ppc_frontend.values import DTypeValue
@@ -113,7 +113,9 @@ def clip(ctx: Context, *, x: Any, low: Any = None, high: Any = None) -> Value:
 def where(ctx: Context, *, condition: Any, x: Any = None, y: Any = None) -> Value:
     """x where the condition holds, y elsewhere."""
     if x is None or y is None:
-        ctx.refuse(UnsupportedArgument(span=ctx.span, function="where", name="x", value="None"))
+        ctx.refuse(
+            wrong.UnsupportedArgument(span=ctx.span, function="where", name="x", value="None")
+        )
     return ctx.op("where", tensor(ctx, condition, "bool"), operand(ctx, x), operand(ctx, y))
 
 
@@ -134,7 +136,7 @@ def dtype_of(ctx: Context, dtype: Any) -> DType | None:
     name = getattr(dtype, "name", None)
     if name in {"float", "int", "bool"}:
         return {"float": "f32", "int": "i32", "bool": "bool"}[name]  # type: ignore[return-value]
-    ctx.refuse(NotKnown(span=ctx.span, what="a dtype", found=describe(dtype)))
+    ctx.refuse(wrong.NotKnown(span=ctx.span, what="a dtype", found=describe(dtype)))
 
 
 DTYPE_NAMES: dict[str, DType] = {

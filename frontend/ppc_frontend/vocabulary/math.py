@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ppc.diagnostics.language import BadOperation
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import tensor
 from ppc_frontend.vocabulary import builders as b
@@ -19,7 +19,7 @@ def known_or_unary(ctx: Context, name: str, primitive: str, *, x: Any) -> Any:
         try:
             return getattr(math, name)(x)
         except (ValueError, OverflowError) as error:
-            ctx.refuse(BadOperation(span=ctx.span, reason=f"math.{name}({x}): {error}"))
+            ctx.refuse(wrong.BadOperation(span=ctx.span, reason=f"math.{name}({x}): {error}"))
     return ctx.op(primitive, tensor(ctx, x))
 
 

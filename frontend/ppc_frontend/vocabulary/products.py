@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ppc.diagnostics.language import UnsupportedArgument
 from ppc.ir.build import Value
 from ppc.ir.primitives import show
 from ppc.ir.sizes import Size, product
 from ppc.ir.types import DType
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, integer, tensor
 from ppc_frontend.vocabulary.builders import matrix_transpose
@@ -132,7 +132,7 @@ def _subscripts(ctx: Context, subscripts: Any, values: list[Value]) -> tuple[lis
     )
     if not good or not set(out) <= set(left) or len(set(out)) != len(out):
         ctx.refuse(
-            UnsupportedArgument(
+            wrong.UnsupportedArgument(
                 span=ctx.span, function="einsum", name="subscripts", value=describe(subscripts)
             )
         )

@@ -1,0 +1,53 @@
+"""Where the results of a benchmark go: ``results/NAME.json``, one file each."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+RESULTS = Path(__file__).parent / "results"
+Record = Callable[..., None]
+
+
+@pytest.fixture
+def record() -> Record:
+    """Write a result: its name, title, figure with limit, and whatever explains it."""
+
+    def write(
+        name: str,
+        title: str,
+        *,
+        value: float,
+        unit: str,
+        limit: float | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        **details: object,
+    ) -> None:
+        machine = {
+            "cores": os.cpu_count(),
+            "system": platform.platform(terse=True),
+            "python": platform.python_version(),
+            "jax": version("jax"),
+        }
+        result = {
+            "title": title,
+            "value": value,
+            "unit": unit,
+            "low": low,
+            "high": high,
+            "limit": limit,
+            "details": details,
+            "machine": machine,
+        }
+        RESULTS.mkdir(exist_ok=True)
+        text = json.dumps(result, indent=2) + "\n"
+        (RESULTS / f"{name}.json").write_text(text)
+
+    return write
