@@ -216,3 +216,7 @@ def _compiled(roles: Roles, observers: list[Observer]) -> Compilation:
 
 def _complain(text: str) -> None:
     click.echo(text, err=True)
+
+
+if __name__ == "__main__":
+    main(prog_name="ppc")

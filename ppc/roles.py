@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from ppc.compiler import MEANFIELD, FitDefaults, Options, batch_plates
+from ppc.compiler import MEANFIELD, FitDefaults, Options
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.command import (
     AmbiguousGuide,
@@ -26,6 +26,7 @@ from ppc.diagnostics.data import BadNumber
 from ppc.diagnostics.model import nearest
 from ppc.diagnostics.model_language import NoModel
 from ppc.ir.nodes import Graph, operands
+from ppc.passes import batches
 
 if TYPE_CHECKING:
     from ppc.spans import Source
@@ -129,7 +130,7 @@ def resolve(file: File, asked: Asked, fits: Collection[FitCall] | None = None) -
     own = tuple(s.name for s in model.graph.samples if s.role == "observed")
     guide = _guide(file, asked, model.graph, {*observed, *own}, inferences)
     batched, defaults = _fit(inferences, asked)
-    plates = batch_plates(model.graph, observed) if batched else ()
+    plates = batches.plates(model.graph, observed) if batched else ()
     warnings = [*model.warnings, *(guide.warnings if guide else ()), *_unread(inferences)]
     options = Options(observed, plates, asked.verify, defaults)
     return Roles(model, guide, options, tuple(warnings))
