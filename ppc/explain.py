@@ -6,10 +6,9 @@ from collections.abc import Iterator
 
 from ppc.compiler import Compilation
 from ppc.diagnostics.notes import NotBatched, Note, Prepared
-from ppc.distributions.supports import words
 from ppc.ir.nodes import Graph, Param, Sample
 from ppc.ir.types import Axis
-from ppc.passes.match import support_of
+from ppc.objective.support import in_words
 
 
 def explained(c: Compilation) -> str:
@@ -30,7 +29,7 @@ def _plate(axis: Axis, c: Compilation) -> list[str]:
     size = "" if str(axis.size) == axis.name else f" of size {axis.size}"
     if axis.subsampled:
         rows = c.options.fit.batch_size
-        return [f"plate {axis.name}{size}", f"  a step sees a batch of {rows} rows, or --batch-size"]
+        return [f"plate {axis.name}{size}", f"  a step sees a batch of at most {rows} rows"]
     notes = [n for n in c.notes if isinstance(n, NotBatched) and n.about == axis.name]
     return [f"plate {axis.name}{size}", "  a step sees all rows", *map(_note, notes)]
 
@@ -40,7 +39,7 @@ def _site(site: Sample, c: Compilation) -> list[str]:
     place = f"   {site.span}" if site.span else ""
     lines = [
         f"site {site.name}, {site.role}{place}",
-        f"  model   {site.distribution}, {site.type}, on the {words(support_of(site, model))}",
+        f"  model   {site.distribution}, {site.type}, on the {in_words(model, site)}",
     ]
     own = next((q for q in guide.samples if q.name == site.name), None)
     if site.role == "observed":
@@ -48,7 +47,7 @@ def _site(site: Sample, c: Compilation) -> list[str]:
             lines.append("  guide   reads it; its density there is not in the loss")
         return [*lines, "  term    minus its log density"]
     assert own is not None  # the guide was matched with the model
-    lines.append(f"  guide   {own.distribution}, on the {words(support_of(own, guide))}")
+    lines.append(f"  guide   {own.distribution}, on the {in_words(guide, own)}")
     reasons = [n.message() for n in c.notes if n.about == site.name and n.code in _ESTIMATES]
     return [*lines, f"  term    {c.estimators[site.name]}: {'; '.join(reasons)}"]
 
@@ -58,7 +57,7 @@ _ESTIMATES = ("exact-kl", "drawn-no-closed-form", "drawn-own-noise")
 
 def _parameters(graph: Graph) -> Iterator[tuple[str, ...]]:
     for param in graph.params:
-        yield param.name, str(param.type), words(param.support), _rows(param), f"of {graph.stage}"
+        yield param.name, str(param.type), in_words(graph, param), _rows(param), f"of {graph.stage}"
 
 
 def _rows(param: Param) -> str:

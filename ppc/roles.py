@@ -19,19 +19,21 @@ from ppc.diagnostics.command import (
     BadSetting,
     CallsDisagree,
     SettingsIgnored,
+    UnfixedNumber,
     UnknownGuide,
     UnknownHyperparameter,
 )
 from ppc.diagnostics.data import BadNumber
 from ppc.diagnostics.model import nearest
 from ppc.diagnostics.model_language import NoModel
-from ppc.ir.nodes import Graph, operands
+from ppc.ir.nodes import Graph, Hyper, operands
 from ppc.passes import batches
 
 if TYPE_CHECKING:
-    from ppc.spans import Source
     from ppc_frontend.api import Compiled
     from ppc_frontend.filecalls import FileCalls, FitCall, InferenceCall, ModelCall
+
+    from ppc.spans import Source
 
 _T = TypeVar("_T")
 FULL: Literal["full"] = "full"
@@ -95,9 +97,7 @@ class File:
             return (asked.model,)
         name = asked.model or ""
         near = nearest(name, self.models) or ""
-        raise CompileError(
-            NoModel(path=self.source.path, name=name, found=self.models, near=near)
-        )
+        raise CompileError(NoModel(path=self.source.path, name=name, found=self.models, near=near))
 
     def compiled(self, name: str, call: ModelCall | None = None) -> Compiled:
         """A model under `--set`, then the settings of its call, or those that all calls share."""
@@ -129,6 +129,7 @@ def resolve(file: File, asked: Asked, fits: Collection[FitCall] | None = None) -
     inferences = _inferences(file, fits)
     own = tuple(s.name for s in model.graph.samples if s.role == "observed")
     guide = _guide(file, asked, model.graph, {*observed, *own}, inferences)
+    _check_numbers(model.graph, *([guide.graph] if guide else []))
     batched, defaults = _fit(inferences, asked)
     plates = batches.plates(model.graph, observed) if batched else ()
     warnings = [*model.warnings, *(guide.warnings if guide else ()), *_unread(inferences)]
@@ -250,6 +251,18 @@ def _guide(
     return file.compiled(found[0]) if found else None
 
 
+def _check_numbers(*graphs: Graph) -> None:
+    """Raise CompileError for hyperparameters that are numbers, no sizes, and have no value."""
+    mistakes = [
+        UnfixedNumber(model=graph.name, name=node.name, span=node.span)
+        for graph in graphs
+        for node in graph.nodes
+        if isinstance(node, Hyper) and node.name not in graph.sizes
+    ]
+    if mistakes:
+        raise CompileError(mistakes)
+
+
 def _guide_name(call: InferenceCall) -> str:
     if call.guide is None:
         return MEANFIELD
@@ -274,7 +287,7 @@ def _fit(inferences: list[InferenceCall], asked: Asked) -> tuple[bool, FitDefaul
 
 
 def _number(
-    calls: list[InferenceCall], name: str, default: float, kind: type[int] | type[float] = int
+    calls: list[InferenceCall], name: str, default: float, kind: type[int | float] = int
 ) -> float:
     """A number on which all calls agree, else the default. Raises CompileError."""
     for call in calls:
@@ -309,9 +322,7 @@ def _agreed(items: list[_T], fact: Callable[[_T], object]) -> _T | None:
     return items[0]
 
 
-def _disagree(
-    calls: list[Any], fact: Callable[[Any], str], what: str, option: str
-) -> None:
+def _disagree(calls: list[Any], fact: Callable[[Any], str], what: str, option: str) -> None:
     """Raise CompileError where calls differ in a fact."""
     facts = dict.fromkeys(fact(call) for call in calls)
     if len(facts) > 1:

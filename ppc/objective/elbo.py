@@ -132,16 +132,16 @@ def _divergence(
     builder: Builder, site: Sample, factor: Factor, dist: Distribution, args: Mapping[str, Value]
 ) -> tuple[Value, Note]:
     """log q - log p of a site, as KL(q || p) where that is exact, and why it is which."""
-    families = {"guide": factor.distribution.name, "model": dist.name}
+    q, p = factor.distribution.name, dist.name
     fixed = [v.name for v in (*factor.args.values(), *args.values())]
     if _depends(builder, fixed, factor.noise):
-        why: Note = ReadsOwnDraw(about=site.name, span=site.span, **families)
+        why: Note = ReadsOwnDraw(about=site.name, guide=q, model=p, span=site.span)
     else:
         exact = kl_divergence(factor.distribution.name, factor.args, dist.name, args)
         if exact is not None:
-            why = ExactKL(about=site.name, span=site.span, **families)
+            why = ExactKL(about=site.name, guide=q, model=p, span=site.span)
             return rename(builder, exact, f"kl_{site.name}"), why
-        why = NoClosedForm(about=site.name, span=site.span, **families)
+        why = NoClosedForm(about=site.name, guide=q, model=p, span=site.span)
     log_q = factor.distribution.log_density(factor.value, factor.args)
     log_q = rename(builder, log_q, f"lq_{site.name}")
     log_p = rename(builder, dist.log_density(factor.value, args), f"lp_{site.name}")
