@@ -13,7 +13,6 @@ from ppc.diagnostics import InternalError, PpcError
 
 if TYPE_CHECKING:
     from ppc.compiler import Compilation, Observer
-    from ppc.diagnostics import Mistake
     from ppc.roles import Asked, File, Roles
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -34,14 +33,14 @@ class _Group(click.Group):
             ctx.exit(1)
         except (click.ClickException, click.Abort, click.exceptions.Exit, OSError):
             raise  # click shows these; a pipe that is closed is one
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is a bug and said to be one
             import traceback
 
             _complain(str(InternalError(repr(error), traceback.format_exc())))
             ctx.exit(_INTERNAL)
 
 
-class _BatchSize(click.ParamType):
+class _BatchSize(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
     """A number of rows, or `full`."""
 
     name = "N|full"
@@ -216,3 +215,7 @@ def _compiled(roles: Roles, observers: list[Observer]) -> Compilation:
 
 def _complain(text: str) -> None:
     click.echo(text, err=True)
+
+
+if __name__ == "__main__":
+    main(prog_name="ppc")

@@ -12,25 +12,28 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from ppc.compiler import MEANFIELD, FitDefaults, Options, batch_plates
+from ppc.compiler import MEANFIELD, FitDefaults, Options
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.command import (
     AmbiguousGuide,
     BadSetting,
     CallsDisagree,
     SettingsIgnored,
+    UnfixedNumber,
     UnknownGuide,
     UnknownHyperparameter,
 )
 from ppc.diagnostics.data import BadNumber
 from ppc.diagnostics.model import nearest
 from ppc.diagnostics.model_language import NoModel
-from ppc.ir.nodes import Graph, operands
+from ppc.ir.nodes import Graph, Hyper, operands
+from ppc.passes import batches
 
 if TYPE_CHECKING:
-    from ppc.spans import Source
     from ppc_frontend.api import Compiled
     from ppc_frontend.filecalls import FileCalls, FitCall, InferenceCall, ModelCall
+
+    from ppc.spans import Source
 
 _T = TypeVar("_T")
 FULL: Literal["full"] = "full"
@@ -126,8 +129,9 @@ def resolve(file: File, asked: Asked, fits: Collection[FitCall] | None = None) -
     inferences = _inferences(file, fits)
     own = tuple(s.name for s in model.graph.samples if s.role == "observed")
     guide = _guide(file, asked, model.graph, {*observed, *own}, inferences)
+    _check_numbers(model.graph, *([guide.graph] if guide else []))
     batched, defaults = _fit(inferences, asked)
-    plates = batch_plates(model.graph, observed) if batched else ()
+    plates = batches.plates(model.graph, observed) if batched else ()
     warnings = [*model.warnings, *(guide.warnings if guide else ()), *_unread(inferences)]
     options = Options(observed, plates, asked.verify, defaults)
     return Roles(model, guide, options, tuple(warnings))
@@ -247,6 +251,18 @@ def _guide(
     return file.compiled(found[0]) if found else None
 
 
+def _check_numbers(*graphs: Graph) -> None:
+    """Raise CompileError for hyperparameters that are numbers, no sizes, and have no value."""
+    mistakes = [
+        UnfixedNumber(model=graph.name, name=node.name, span=node.span)
+        for graph in graphs
+        for node in graph.nodes
+        if isinstance(node, Hyper) and node.name not in graph.sizes
+    ]
+    if mistakes:
+        raise CompileError(mistakes)
+
+
 def _guide_name(call: InferenceCall) -> str:
     if call.guide is None:
         return MEANFIELD
@@ -271,7 +287,7 @@ def _fit(inferences: list[InferenceCall], asked: Asked) -> tuple[bool, FitDefaul
 
 
 def _number(
-    calls: list[InferenceCall], name: str, default: float, kind: type[int] | type[float] = int
+    calls: list[InferenceCall], name: str, default: float, kind: type[int | float] = int
 ) -> float:
     """A number on which all calls agree, else the default. Raises CompileError."""
     for call in calls:

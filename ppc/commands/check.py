@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ppc.compiler import compile_loss
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.command import AmbiguousGuide, CallsDisagree
 from ppc.diagnostics.model_language import NoModel
 from ppc.roles import Asked, File, Roles, resolve
+
+if TYPE_CHECKING:
+    from ppc_frontend.filecalls import FitCall
 
 
 def mistakes(file: File, asked: Asked) -> list[Mistake]:
@@ -39,10 +43,14 @@ def _fits(file: File, asked: Asked, found: list[Mistake]) -> list[Roles]:
     fits = [fit for fit in file.calls.fits if asked.model in (None, fit.model.model)]
     read = [fit for fit in fits if told or fit.observed is not None]
     made: list[Roles] = []
-    for fit in read or ([None] if told else []):
-        one = asked if fit is None else replace(asked, model=fit.model.model)
+    cases: list[tuple[Asked, list[FitCall] | None]] = [
+        (replace(asked, model=fit.model.model), [fit]) for fit in read
+    ]
+    if told and not cases:
+        cases = [(asked, None)]
+    for case, own in cases:
         try:
-            made.append(resolve(file, one, None if fit is None else [fit]))
+            made.append(resolve(file, case, own))
         except CompileError as error:
             # What the calls leave open is no mistake of the file.
             found += [m for m in error.mistakes if told or not isinstance(m, _OPEN)]

@@ -30,12 +30,11 @@ def printer(after: Collection[str], show: Callable[[str], None], *, diff: bool) 
         if step.name not in after:
             return
         for name, old, new in changed(before, result):
+            title = f"{name} after {step.name}"
             if diff:
-                show(
-                    difference(old, new, f"{name} before {step.name}", f"{name} after {step.name}")
-                )
+                show(difference(old, new, f"{name} before {step.name}", title))
             else:
-                show(titled(f"{name} after {step.name}", new))
+                show(titled(title, new))
 
     return observe
 

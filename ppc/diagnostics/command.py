@@ -114,6 +114,21 @@ class UnknownHyperparameter(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnfixedNumber(Mistake):
+    """A hyperparameter without a value that no data can tell: it is a number, not a size."""
+
+    code: ClassVar[str] = "unfixed-number"
+    model: str
+    name: str
+
+    def message(self) -> str:
+        return f"{self.model} uses the number {self.name!r}, which has no value"
+
+    def help(self) -> str:
+        return f"fix it with --set {self.name}=NUMBER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallsDisagree(Mistake):
     """Calls of the file that say different things."""
 

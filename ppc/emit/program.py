@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from ppc import __version__
@@ -90,7 +90,9 @@ class Program:
     loss: Graph
     supports: Mapping[str, tuple[Graph, str]]  # by site: the check of its data, and in words
     functions: Mapping[str, Graph]  # parameters, log_density, sample_prior, posterior, predict
-    fit: FitDefaults = FitDefaults()  # what the command does unless it is told otherwise
+    fit: FitDefaults = field(
+        default_factory=FitDefaults
+    )  # what the command does unless it is told otherwise
 
     @property
     def weight(self) -> str | None:
