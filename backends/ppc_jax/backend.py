@@ -99,7 +99,7 @@ def _load(text: str, name: str) -> ModuleType:
     path = f"<emitted {name} {hash(text) & 0xFFFFFFFF:08x}>"
     # So that a traceback from inside an emitted program shows its lines.
     linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
-    exec(compile(text, path, "exec"), module.__dict__)  # our own emitted text
+    exec(compile(text, path, "exec", dont_inherit=True), module.__dict__)  # our own emitted text
     return module
 
 
