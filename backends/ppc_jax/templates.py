@@ -329,7 +329,7 @@ def explain(
     return f"step {bad}: the loss is not finite"
 
 
-# At module level: a second fit finds the same objects, and so the compiled templates.
+# At module level: a second fit finds the same objects, and so the compiled loop.
 _adam = functools.cache(optax.adam)
 _site_grads = jax.jacrev(loss_terms)
 

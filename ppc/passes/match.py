@@ -33,6 +33,7 @@ from ppc.ir.nodes import (
     Node,
     Noise,
     Op,
+    Role,
     Sample,
     Support,
     rename_operands,
