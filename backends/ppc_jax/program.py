@@ -26,6 +26,7 @@ from ppc.emit.tree import (
     Constant,
     Dict,
     Expr,
+    ExprStmt,
     FunctionDef,
     Hex,
     Import,
@@ -56,6 +57,7 @@ _IMPORTS: Mapping[str, Import | ImportFrom] = {
     "Array": ImportFrom("jax", (("Array", None),)),
     "Callable": ImportFrom("collections.abc", (("Callable", None),)),
     "NamedTuple": ImportFrom("typing", (("NamedTuple", None),)),
+    "special": host.IMPORTS["special"],
     "ravel_pytree": ImportFrom("jax.flatten_util", (("ravel_pytree", None),)),
 }
 _MODULE_NAMES = (
@@ -589,31 +591,98 @@ class _Emitter:
         return finder.bound(body)
 
     def files(self) -> list[Stmt]:
-        given = [c for c in self.program.columns if c.given]
-        columns = [
-            expression(
-                "_column(arrays, __name__, __ndim__, __kinds__)".replace("__name__", "__site__"),
-                site=Constant(c.name), ndim=Constant(len(c.shape)),
-                kinds=Constant("fiub" if c.dtype == "f32" else "iub"),
-            )
-            for c in given
-        ]  # fmt: skip
-        sized = bool(self.program.hypers)
-        sizes_arg = (Name("SIZES"),) if sized else ()
-        listed = ", ".join(f"{c.name} {_dims(c.dtype, c.shape)}" for c in given)
-        batch_size = {"batch_size": expression('options["batch_size"]')} if self.batched else {}
+        listed = ", ".join(
+            f"{c.name} {_dims(c.dtype, c.shape)}" for c in self.program.columns if c.given
+        )
+        options: dict[str, Expr] = {}
+        if self.batched:
+            options["batch_size"] = expression('options["batch_size"]')
+        if self.program.hypers:
+            options["sizes"] = Name("sizes")
         return [
-            *statements(loop.FILES, columns=columns),
+            self.load_data(),
+            *statements(loop.FILES),
             *statements(
                 loop.COMMAND,
                 batched=self.batched,
-                sizes_arg=sizes_arg,
-                batch_size_arg=batch_size,
+                sizes_arg=(Name("sizes"),) if self.program.hypers else (),
+                options_arg=options,
+                size_options=self.size_options(),
+                sizes=self.chosen_sizes(),
                 description=Constant(f"Fit {self.program.name} by SVI."),
                 data_help=Constant(f"npz with {listed}"),
                 **({"rows": self.rows_expr()} if self.batched else {}),
             ),
         ]
+
+    def load_data(self) -> Stmt:
+        """The function that reads and checks a file of data."""
+        given = [c for c in self.program.columns if c.given]
+        names = self.names.nested()
+        names.reserve("path", "arrays")
+        own = {c.name: names.fresh(c.name) for c in given}
+        values: dict[str, Expr] = {name: Name(local) for name, local in own.items()}
+        body: list[Stmt] = list(statements("arrays = read_npz(path)"))
+        for c in given:
+            kinds = "fiub" if c.dtype == "f32" else "iub"
+            column = expression(
+                "_column(arrays, __site__, __ndim__, __kinds__)",
+                site=Constant(c.name), ndim=Constant(len(c.shape)), kinds=Constant(kinds),
+            )  # fmt: skip
+            body.append(Assign(values[c.name], column))
+        roots = [Root(values[c.name], c.shape) for c in given]
+        finder = Sizer(names, roots, self.hyper_sizes())
+        checks: list[Stmt] = []
+        for c in given:
+            if len(given) > 1 and all(s.names <= finder.known for s in c.shape):
+                shape = Tuple(tuple(finder.expr(s) for s in c.shape))
+                checks.append(
+                    ExprStmt(call("_check_shape", Constant(c.name), values[c.name], shape))
+                )
+        for name, (graph, words) in self.program.supports.items():
+            scope = Scope(graph, names, dict(values), [], {}, table=host.TABLE)
+            scope.sizer = finder
+            inside = scope.emit()[name]
+            check = ExprStmt(call("_check_rows", Constant(name), inside, Constant(words)))
+            checks += [*scope.body, check]
+        body += finder.bound(checks)
+        body.append(Return(call("prepare", *values.values())))
+        params = [Param("path", Name("str"))]
+        if self.program.hypers:
+            params.append(self.sizes_param())
+        doc = "Read the data from an npz, or raise ValueError with what is wrong with it."
+        return _function("load_data", params, body, "Data", doc)
+
+    def size_flags(self) -> dict[str, str]:
+        """The option of the command for each size that the data do not fix."""
+        taken = set("data epochs batch-size learning-rate seed out resume help".split())
+        taken |= {"checkpoint-every", "patience", "device", "float64"}
+        flags = {n: identifier(n).replace("_", "-") for n in self.program.hypers}
+        return {n: f"size-{flag}" if flag in taken else flag for n, flag in flags.items()}
+
+    def size_options(self) -> list[Stmt]:
+        body: list[Stmt] = []
+        for name, flag in self.size_flags().items():
+            value = self.program.hypers[name]
+            template = "add(__flag__, type=_positive, required=True, help=__text__)"
+            if value is not None:
+                template = "add(__flag__, type=_positive, default=__value__, help=__text__)"
+            text = f"size {name}" + ("" if value is None else f" (default: {value})")
+            body += statements(
+                template, flag=Constant(f"--{flag}"), text=Constant(text),
+                **({} if value is None else {"value": Constant(value)}),
+            )  # fmt: skip
+        return body
+
+    def chosen_sizes(self) -> list[Stmt]:
+        """`sizes = Sizes(...)` from the options."""
+        if not self.program.hypers:
+            return []
+        chosen = tuple(
+            (identifier(name), dotted(f"args.{flag.replace('-', '_')}"))
+            for name, flag in self.size_flags().items()
+        )
+        return [Assign(Name("sizes"), Call(Name("Sizes"), (), chosen))]
 
 
 _DTYPES = {"i32": "jnp.int32", "bool": "bool"}

@@ -80,12 +80,6 @@ def fit(
     progress: bool | None,
 ) -> Fitted:
     """Fit a model; see `ProbModel.fit`."""
-    if model.fitted is not None:
-        warnings.warn(
-            "Fit was called before. This restarts the inference from its initial values.",
-            UserWarning,
-            stacklevel=3,
-        )
     seed = next_seed(seed)
     arguments = _arguments(model, method)
     checked = _checked(model.ir, data, arguments)
@@ -93,6 +87,12 @@ def fit(
     c = compiled(model, observed, method)
     plan = assemble(c)
     _check_batch(plan, checked, method)
+    if model.fitted is not None:
+        warnings.warn(
+            "Fit was called before. This restarts the inference from its initial values.",
+            UserWarning,
+            stacklevel=3,
+        )
     found = registry.backend(backend)
     module = found.load(found.emit(plan), f"fit_{plan.name}")
     arrays = {column.name: checked.arrays[column.name] for column in plan.columns if column.given}

@@ -29,6 +29,7 @@ from ppc.ir.nodes import (
     Role,
     Sample,
     Stage,
+    State,
     Support,
     rename_operands,
 )
@@ -121,7 +122,7 @@ class Builder:
         self.nodes: dict[str, Node] = {}
         self.outputs: dict[str, str] = {}
         self.span: Span | None = None  # given to nodes made without one
-        self.reserved: set[str] = set()  # names that only a parameter may have
+        self.reserved: set[str] = set()  # names that only an input may have
         self.inside: set[str] = set()  # values known to lie on the support of what is scored
         self._suggested: dict[str, str] = {}
         self._equalities = list(equalities)
@@ -130,14 +131,23 @@ class Builder:
 
     @classmethod
     def like(cls, graph: Graph, *, stage: Stage | None = None, name: str | None = None) -> Builder:
-        """An empty builder with the axes, sizes and equalities of `graph`."""
-        return cls(
+        """An empty builder with the axes, sizes and equalities of `graph`.
+
+        The names of its inputs are kept for them: programs and results are keyed by these.
+        """
+        builder = cls(
             name or graph.name,
             stage or graph.stage,
             axes=graph.axes,
             hypers=graph.hypers,
             equalities=graph.equalities,
         )
+        builder.reserve(graph)
+        return builder
+
+    def reserve(self, graph: Graph) -> None:
+        """Keep the names of the inputs of `graph` for them."""
+        self.reserved |= {node.name for node in graph.nodes if isinstance(node, _INPUTS)}
 
     # --- declarations ---
 
@@ -173,7 +183,7 @@ class Builder:
         """Add a node as it is, giving it the current span if it has none and a fresh name."""
         if node.span is None and self.span is not None:
             node = replace(node, span=self.span)
-        own = isinstance(node, Param) and node.name not in self.nodes
+        own = isinstance(node, _INPUTS) and node.name not in self.nodes
         name = node.name if own else self.fresh(node.name)
         if name != node.name:
             node = replace(node, name=name)
@@ -365,6 +375,7 @@ class Builder:
         )
 
 
+_INPUTS = (Data, Hyper, Param, State)
 _ARITHMETIC = frozenset("add sub mul floordiv mod pow maximum minimum".split())
 _PROMOTING = _ARITHMETIC | frozenset("eq ne lt le gt ge where concat stack matmul".split())
 

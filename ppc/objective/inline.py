@@ -73,9 +73,8 @@ def merged(model: Graph, guide: Graph | None, *, name: str, stage: Stage) -> Bui
     """An empty builder that knows the axes and sizes of both graphs."""
     builder = Builder.like(model, name=name)
     builder.stage = stage
-    for graph in (model, guide):
-        builder.reserved |= {param.name for param in graph.params} if graph else set()
     if guide is not None:
+        builder.reserve(guide)
         for axis in guide.axes:
             builder.axis(axis)
         for hyper, value in guide.hypers:

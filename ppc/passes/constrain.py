@@ -21,7 +21,7 @@ _PREFIXES = {"exp": "log", "sigmoid": "logit"}
 def run(graph: Graph) -> Graph:
     """The graph with every parameter on the reals."""
     builder = Builder.like(graph)
-    builder.reserved = {unconstrained_name(param) for param in graph.params}
+    builder.reserved |= {unconstrained_name(param) for param in graph.params}
     env: dict[str, str] = {}
     for node in graph.nodes:
         bijection = bijection_to(node.support) if isinstance(node, Param) else None

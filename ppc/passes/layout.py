@@ -39,6 +39,7 @@ class _Layout:
         self.builder = Builder(
             graph.name, graph.stage, hypers=hypers.items(), equalities=graph.equalities
         )
+        self.builder.reserve(graph)
         self.env: dict[str, Value] = {}
         self.types: dict[str, Tensor] = {}  # of the old nodes
 

@@ -25,7 +25,18 @@ from ppc.diagnostics.model import (
 from ppc.distributions import DISTRIBUTIONS
 from ppc.distributions.supports import within, words
 from ppc.ir.build import Builder
-from ppc.ir.nodes import Attr, Const, Graph, Hyper, Node, Op, Sample, Support, rename_operands
+from ppc.ir.nodes import (
+    Attr,
+    Const,
+    Graph,
+    Hyper,
+    Node,
+    Noise,
+    Op,
+    Sample,
+    Support,
+    rename_operands,
+)
 from ppc.ir.primitives import Sizes, show
 from ppc.ir.sizes import Size
 
@@ -47,7 +58,9 @@ def run(guide: Graph, model: Graph) -> Graph:
     mistakes = [*_site_sets(guide, model), *_mismatches(guide, model, equal)]
     if mistakes:
         raise CompileError(mistakes)
-    return replace(guide, stage="guide", equalities=tuple(equal.equalities))
+    known = dict(guide.hypers)  # the equalities speak of the model's sizes too
+    hypers = (*guide.hypers, *((name, n) for name, n in model.hypers if name not in known))
+    return replace(guide, stage="guide", hypers=hypers, equalities=tuple(equal.equalities))
 
 
 def _site_sets(guide: Graph, model: Graph) -> Iterator[Mistake]:
@@ -140,14 +153,24 @@ def _renamed(guide: Graph, model: Graph, pairs: list[tuple[Sample, Sample]]) -> 
 def _distinct(guide: Graph, model: Graph) -> Graph:
     """The guide with no parameter named like one of the model."""
     taken = {param.name for param in model.params}
-    names = {p.name: f"{p.name}_{guide.name}" for p in guide.params if p.name in taken}
+    names = {p.name: _own_name(p.name, guide) for p in guide.params if p.name in taken}
     if not names:
         return guide
     nodes = tuple(
         replace(rename_operands(n, names), name=names.get(n.name, n.name)) for n in guide.nodes
     )
+    # Their first values are drawn by the name, so that two networks do not start alike.
+    nodes = tuple(
+        replace(n, site=names.get(n.site, n.site)) if isinstance(n, Noise) else n for n in nodes
+    )
     outputs = tuple((result, names.get(name, name)) for result, name in guide.outputs)
     return replace(guide, nodes=nodes, outputs=outputs)
+
+
+def _own_name(name: str, guide: Graph) -> str:
+    """`scale_q` for `scale`, `dense_q.kernel` for a layer's `dense.kernel`."""
+    group, dot, field = name.rpartition(".")
+    return f"{group}_{guide.name}.{field}" if dot else f"{name}_{guide.name}"
 
 
 def _in_names(node: Node, axes: Mapping[str, str], sizes: Mapping[str, Size | int | str]) -> Node:

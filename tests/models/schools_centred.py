@@ -1,0 +1,18 @@
+"""Eight schools as it is written down (Rubin 1981)."""
+
+from jaxtyping import Array, Float
+
+import ppc as inf
+
+
+@inf.probmodel
+def model(sigma: Float[Array, "J"]):
+    mu = inf.Normal(0.0, 5.0, name="mu")
+    tau = inf.HalfCauchy(0.0, 5.0, name="tau")
+    with inf.datamodel(len(sigma)):
+        theta = inf.Normal(mu, tau, name="theta")
+        inf.Normal(theta, sigma, name="y")
+
+
+def fit(sigma, y):
+    model(sigma).fit({"y": y}, inf.inference.VI())
