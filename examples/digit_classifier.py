@@ -2,11 +2,13 @@
 
     ppc emit examples/digit_classifier.py --backend jax -o digits_svi.py
     python digits_svi.py digits.npz --epochs 50
+
+`import tensorflow as tf` does as well where TensorFlow is installed: ppc reads these functions and
+never runs them.
 """
 
-import tensorflow as tf
-
 import ppc as inf
+from ppc import tf
 
 
 @inf.probmodel
@@ -41,6 +43,7 @@ q = qmodel(k=2, d0=100, dx=28 * 28)
 
 
 def fit(x_train, y_train):
-    svi = inf.inference.SVI(q, epochs=100, batch_size=100)
+    """Fit to images f32[N, 784] and labels i32[N]; the loss of every step."""
+    svi = inf.inference.SVI(q, epochs=1000, batch_size=100)
     p.fit({"x": x_train, "y": y_train}, svi)
     return svi.losses

@@ -8,11 +8,24 @@ from types import MappingProxyType
 
 from ppc.diagnostics import CompileError
 from ppc.diagnostics.model import NothingObserved
+from ppc.diagnostics.notes import Note
 from ppc.emit import host
 from ppc.ir import verify
 from ppc.ir.nodes import Graph
 from ppc.objective.elbo import negative_elbo
-from ppc.passes import condition, constrain, cse, dce, fold, layout, match, meanfield, split, stage
+from ppc.passes import (
+    batches,
+    condition,
+    constrain,
+    cse,
+    dce,
+    fold,
+    layout,
+    match,
+    meanfield,
+    split,
+    stage,
+)
 
 MEANFIELD = "meanfield"  # the name of the guide that the compiler infers
 
@@ -43,10 +56,15 @@ class Compilation:
     options: Options
     graphs: Mapping[str, Graph]  # model, guide, loss, prepare, init
     estimators: Mapping[str, str] = field(default_factory=dict)  # by site: how its term is made
+    notes: tuple[Note, ...] = ()  # of the passes so far
 
     def put(self, **graphs: Graph) -> Compilation:
         """This with graphs added or replaced."""
         return replace(self, graphs=MappingProxyType({**self.graphs, **graphs}))
+
+    def noting(self, notes: Collection[Note]) -> Compilation:
+        """This with further notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
     def each(self, names: Collection[str], run: Callable[[Graph], Graph]) -> Compilation:
         """This with a pass applied to the named graphs that it has."""
@@ -71,14 +89,8 @@ def _roles(c: Compilation) -> Compilation:
 
 
 def _batches(c: Compilation) -> Compilation:
-    """Only a plate that observed rows fill can be subsampled."""
-    model = c.graphs["model"]
-    observed = {a for s in model.samples if s.role == "observed" for a in s.type.axes}
-    axes = tuple(
-        replace(axis, subsampled=axis.name in c.options.subsample and axis.name in observed)
-        for axis in model.axes
-    )
-    return c.put(model=replace(model, axes=axes))
+    batched = batches.run(c.graphs["model"], c.options.subsample)
+    return c.put(model=batched.model).noting(batched.notes)
 
 
 def _guide(c: Compilation) -> Compilation:
@@ -88,12 +100,12 @@ def _guide(c: Compilation) -> Compilation:
 
 def _objective(c: Compilation) -> Compilation:
     loss = negative_elbo(c.graphs["model"], c.graphs["guide"])
-    return replace(c.put(loss=loss.graph), estimators=loss.estimators)
+    return replace(c.put(loss=loss.graph), estimators=loss.estimators).noting(loss.notes)
 
 
 def _stage(c: Compilation) -> Compilation:
     staged = stage.run(c.graphs["loss"], host.covers)
-    c = c.put(loss=staged.loss)
+    c = c.put(loss=staged.loss).noting(staged.notes)
     return c if staged.prepare is None else c.put(prepare=staged.prepare)
 
 
@@ -128,13 +140,6 @@ PIPELINE: tuple[Step, ...] = (
     Step("split", _split, "after stage, which needs to know parameters from data"),
     Step("layout", _layout, "last: every pass before it is shorter for not knowing positions"),
 )  # fmt: skip
-
-
-def batch_plates(model: Graph, observed: Collection[str]) -> tuple[str, ...]:
-    """The plate whose rows make batches: the outermost one of open size that data fill."""
-    filled = {a for s in model.samples if s.name in observed for a in s.type.axes}
-    rows = [axis.name for axis in model.axes if axis.name in filled and axis.size.value is None]
-    return tuple(rows[:1])
 
 
 def pipeline_text() -> str:

@@ -49,6 +49,7 @@ class Backend(Protocol):
     """What a backend provides."""
 
     name: str
+    requires: tuple[str, ...]  # the packages that its programs import; emitting needs none
 
     def emit(self, program: Program) -> str:
         """The text of a program that stands alone."""

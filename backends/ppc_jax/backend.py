@@ -8,24 +8,24 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ppc.diagnostics import StateError
 from ppc.diagnostics.command import MissingFramework
 from ppc.registry import FitOutcome, FitSettings
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ppc.emit.program import Program
     from ppc.ir.nodes import Graph
 
-Array = NDArray[Any]
+    Array = NDArray[Any]
 
 
 class JaxBackend:
     """Emits JAX programs and runs them in this process."""
 
     name = "jax"
+    requires = ("jax", "optax")
 
     def emit(self, program: Program) -> str:
         """The text of a program that stands alone on jax and optax."""
@@ -35,7 +35,7 @@ class JaxBackend:
 
     def emit_function(self, graph: Graph) -> str:
         """The text of a module with the function `query` of a positional graph."""
-        from ppc_jax.program import emit_function
+        from ppc_jax.scope import emit_function
 
         return emit_function(graph)
 
@@ -56,6 +56,7 @@ class JaxBackend:
     ) -> FitOutcome:
         """Run `module.fit` on checked data."""
         import jax
+        import numpy as np
 
         options: dict[str, Any] = {
             "epochs": settings.epochs,
@@ -82,6 +83,7 @@ class JaxBackend:
     ) -> dict[str, Array]:
         """Run `module.query`, compiled once for each set of sizes."""
         import jax
+        import numpy as np
 
         compiled = _compiled(module)
         used = {name: _device(inputs[name]) for name in module.INPUTS}
@@ -99,7 +101,8 @@ def _load(text: str, name: str) -> ModuleType:
     path = f"<emitted {name} {hash(text) & 0xFFFFFFFF:08x}>"
     # So that a traceback from inside an emitted program shows its lines.
     linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
-    exec(compile(text, path, "exec", dont_inherit=True), module.__dict__)  # our own emitted text
+    code = compile(text, path, "exec", dont_inherit=True)
+    exec(code, module.__dict__)  # noqa: S102  # printed from a tree, where no text of a user is code
     return module
 
 
@@ -118,6 +121,8 @@ def _device(array: Array) -> Any:
 
 def _flat(params: Any) -> dict[str, Array]:
     """Parameters by name: `nn1_0.kernel` for a field of a layer."""
+    import numpy as np
+
     parts = (params.shared, params.rows) if hasattr(params, "shared") else (params,)
     flat: dict[str, Array] = {}
     for part in parts:

@@ -210,7 +210,7 @@ def fit(
     if resume is None:
         resume = start_fit(key, plan)
     step, total = len(resume.losses), epochs * plan.batches
-    losses = np.resize(resume.losses, max(step, total))
+    losses = np.pad(resume.losses, (0, max(0, total - step)))
     replay = State(resume.params, resume.opt_state), step
     state = _copy(replay[0])
     while step < total:

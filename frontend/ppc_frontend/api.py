@@ -13,16 +13,15 @@ import libcst as cst
 
 from ppc.diagnostics.base import CompileError, Mistake
 from ppc.ir.build import Builder
-from ppc.ir.nodes import Graph, Node, Op, Sample
-from ppc.ir.sizes import Size
+from ppc.ir.nodes import Data, Graph, Op
 from ppc.spans import Source, Span
 from ppc_frontend import wrong
-from ppc_frontend.annotations import array_type
+from ppc_frontend.annotations import ArrayType, array_type
 from ppc_frontend.blocks import Found, frame_of, functions_in
 from ppc_frontend.context import Assumptions, Context
 from ppc_frontend.evaluate.expressions import evaluate
 from ppc_frontend.evaluate.statements import run_body
-from ppc_frontend.names import finish
+from ppc_frontend.names import finish, names_in
 from ppc_frontend.scope import Frame
 from ppc_frontend.source import ParsedModule, read_file
 from ppc_frontend.values import POISON, Given, NameOf, PoisonedError, RejectedError
@@ -156,7 +155,7 @@ def compile_node(
     assumed: Assumptions | None = None
     while True:
         ctx, assumed_now = _attempt(module, node, info, frame, arguments, convert, assumed)
-        found = _found(ctx, assumed_now, module, node)
+        found = _found(ctx, assumed_now)
         if found == assumed_now:
             break
         assumed = found
@@ -197,7 +196,17 @@ def _attempt(
             ctx.assumed = replace(ctx.assumed, plates=frozenset(a for a in axes if a))
         with suppress(PoisonedError):
             run_body(ctx, inner, node)
+    _apart(ctx)
     return ctx, ctx.assumed
+
+
+def _apart(ctx: Context) -> None:
+    """Note arrays that have the name of a site or parameter: a program has one of each name."""
+    for node in ctx.builder.nodes.values():
+        if isinstance(node, Data) and node.name in ctx.sites and node.span is not None:
+            others = ((node.span, "the array is here"),)
+            span = ctx.sites[node.name]
+            ctx.mistakes.append(wrong.DuplicateSite(span=span, name=node.name, others=others))
 
 
 def _bind(
@@ -221,7 +230,7 @@ def _bind(
         if isinstance(value, Given):
             value.span = span
             if array is not None:
-                _match(value, array.dims, array.axis)
+                _match(ctx, value, array)
     elif array is not None:
         value = Given(name, array.dtype, array.dims, array.axis, span)
     elif param.default is not None:
@@ -237,43 +246,37 @@ def _bind(
     inner.variables[name] = value
 
 
-def _match(given: Given, dims: Sequence[Size], axis: str | None) -> None:
-    """A live array takes its leading dimension's name from its annotation."""
-    if len(dims) == len(given.dims) and axis is not None:
-        given.axis = axis
+def _match(ctx: Context, given: Given, type_: ArrayType) -> None:
+    """Hold a live array to its annotation, which names its leading dimension and its dtype."""
+    found = tuple(size.value or 0 for size in given.dims)
+    fits = len(found) == len(type_.dims)
+    for size, length in zip(type_.dims, found, strict=False):
+        if size.name is not None:
+            known = ctx.builder.hypers.get(size.name)
+            fits = fits and ctx.dims.setdefault(size.name, length) == length
+            fits = fits and known in (None, length)
+        else:
+            fits = fits and size.evaluate(ctx.dims) in (None, length)
+    if not fits:
+        name, words = given.name, type_.text
+        ctx.refuse(wrong.ArrayShape(span=given.span, name=name, shape=found, expected=words))
+    given.axis, given.dtype = type_.axis, type_.dtype
 
 
-def _found(
-    ctx: Context, assumed: Assumptions, module: ParsedModule, node: cst.FunctionDef
-) -> Assumptions:
+def _found(ctx: Context, assumed: Assumptions) -> Assumptions:
     """What the evaluation found out about what it took for granted."""
-    as_sizes: set[str] = set()
+    as_sizes = {name for axis in ctx.builder.axes.values() for name in axis.size.names}
     as_numbers: set[str] = set()
     for item in ctx.builder.nodes.values():
-        as_sizes |= _names_in(item)
-        if isinstance(item, Op) and item.primitive == "dim":
-            as_numbers |= {n for _, v in item.attrs if isinstance(v, Size) for n in v.names}
-    for axis in ctx.builder.axes.values():
-        as_sizes |= axis.size.names
+        is_number = isinstance(item, Op) and item.primitive == "dim"
+        (as_numbers if is_number else as_sizes).update(names_in(item))
     numbers = {name for name in as_numbers - as_sizes if name in ctx.builder.hypers}
     return Assumptions(
-        structural=assumed.structural | (ctx.structural - ctx.assumed.numeric),
-        numeric=assumed.numeric | frozenset(numbers),
+        structural=assumed.structural | ctx.structural,
+        # A refused statement may have held the use as a size.
+        numeric=assumed.numeric | frozenset(() if ctx.mistakes else numbers),
         plates=assumed.plates & frozenset(ctx.opened),
     )
-
-
-def _names_in(node: Node) -> set[str]:
-    names = {name for size in node.type.shape for name in size.names}
-    if isinstance(node, Op | Sample) and getattr(node, "primitive", "") != "dim":
-        stack: list[Any] = [value for _, value in node.attrs]
-        while stack:
-            value = stack.pop()
-            if isinstance(value, Size):
-                names |= value.names
-            elif isinstance(value, tuple):
-                stack.extend(value)
-    return names
 
 
 def compile_function(

@@ -65,6 +65,7 @@ class Context:
     given: dict[str | int, Value] = field(default_factory=dict)  # arrays that have a node
     arrays: dict[str, Any] = field(default_factory=dict)  # live arrays by Data node
     counts: dict[str, int] = field(default_factory=dict)
+    dims: dict[str, int] = field(default_factory=dict)  # dimensions that live arrays have told
     modules: dict[str, Any] = field(default_factory=dict)  # files beside the user's, by path
     places: Places | None = None  # of the call that is about to be made, if it has plain arguments
     bound_places: dict[str, Span] = field(default_factory=dict)  # of the call bound last

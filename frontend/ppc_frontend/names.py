@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ppc.ir.build import Builder
-from ppc.ir.nodes import Data, Graph, Hyper, Node, Op, Param, Sample, rename_operands
+from ppc.ir.nodes import Attr, Data, Graph, Hyper, Node, Op, Param, Sample, rename_operands
+from ppc.ir.sizes import Size
 from ppc_frontend.context import Context
 
 
@@ -16,11 +17,37 @@ def finish(ctx: Context) -> Graph:
     for node, value in ctx.observed.items():
         builder.output(node, value)
     graph = builder.build()
+    used = _names_of_sizes(graph)
     nodes = tuple(
         replace(rename_operands(node, names), name=names[node.name]) for node in graph.nodes
     )
     outputs = tuple((names[site], names[value]) for site, value in graph.outputs)
-    return replace(graph, nodes=nodes, outputs=outputs)
+    hypers = tuple((name, value) for name, value in graph.hypers if name in used)
+    return replace(graph, nodes=nodes, outputs=outputs, hypers=hypers)
+
+
+def _names_of_sizes(graph: Graph) -> set[str]:
+    """The named sizes that occur; what the model ignores is no hyperparameter of its graph."""
+    names = {name for axis in graph.axes for name in axis.size.names}
+    names |= {name for pair in graph.equalities for size in pair for name in size.names}
+    for node in graph.nodes:
+        names |= names_in(node)
+    return names
+
+
+def names_in(node: Node) -> set[str]:
+    """The named sizes in the type and attributes of a node."""
+    names = {name for size in node.type.shape for name in size.names}
+    stack: list[Attr] = []
+    if isinstance(node, Op | Sample):
+        stack = [value for _, value in node.attrs]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Size):
+            names |= value.names
+        elif isinstance(value, tuple):
+            stack.extend(value)
+    return names
 
 
 def final_names(ctx: Context) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type
 from ppc.distributions.supports import outside, words
 from ppc.ir.build import Value
-from ppc.ir.nodes import REAL, Sample, Support, operands
+from ppc.ir.nodes import REAL, Data, Sample, Support, operands
 from ppc.ir.primitives import RuleError
 from ppc.ir.types import Axis
 from ppc.spans import Span
@@ -197,7 +197,10 @@ def _support(ctx: Context, value: Any) -> Support:
 
 
 def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Value:
-    """Give a random variable its value: the site becomes observed, its value an output."""
+    """Give a random variable its value: the site becomes observed, its value an output.
+
+    Without any name of its own it is called after the data.
+    """
     node = ctx.builder.nodes.get(variable.name) if isinstance(variable, Value) else None
     if not isinstance(node, Sample):
         ctx.refuse(wrong.NotASite(span=ctx.span, what=describe(variable)))
@@ -212,11 +215,21 @@ def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Val
         ctx.refuse(ctx.shape_mistake(error.reason, (observed, variable)))
     ctx.builder.nodes[node.name] = replace(node, role="observed")
     ctx.observed[node.name] = observed
-    return observed
+    given = ctx.builder.nodes[observed.name]
+    if isinstance(given, Data):
+        ctx.hints[node.name] = f"{given.name}_obs"
+    return ctx.builder.value(node.name)
 
 
 def open_axis(ctx: Context, axis: Axis) -> None:
-    """Declare a plate's axis."""
+    """Declare a plate's axis. Refuses another size for one that is there."""
+    before = ctx.builder.axes.get(axis.name)
+    if before is not None and before.size != axis.size:
+        ctx.refuse(
+            wrong.PlateSize(
+                span=ctx.span, plate=axis.name, first=str(before.size), second=str(axis.size)
+            )
+        )
     ctx.builder.axis(axis)
     ctx.opened.add(axis.name)
 

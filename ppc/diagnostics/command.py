@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ppc.diagnostics.base import Mistake
+from ppc.diagnostics.base import Mistake, Severity
 from ppc.diagnostics.model import listed, nearest
 
 
@@ -40,65 +40,141 @@ class MissingFramework(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NoModel(Mistake):
-    """A file without a model, or without the one asked for."""
+class NotWritten(Mistake):
+    """A file that cannot be written."""
 
-    code: ClassVar[str] = "no-model"
-    path: str
-    name: str | None
-    known: tuple[str, ...]
-
-    def message(self) -> str:
-        if self.name is None:
-            return f"{self.path} has no function with @inf.probmodel"
-        return f"{self.path} has no model named {self.name!r}"
-
-    def help(self) -> str:
-        near = nearest(self.name or "", self.known)
-        hint = f"did you mean {near!r}? " if near else ""
-        return f"{hint}its models are {listed(self.known)}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AmbiguousModel(Mistake):
-    """A file with several models, none of them named."""
-
-    code: ClassVar[str] = "which-model"
-    path: str
-    known: tuple[str, ...]
-
-    def message(self) -> str:
-        return f"{self.path} has several models ({listed(self.known)}); which one is meant?"
-
-    def help(self) -> str:
-        return f"name it: {self.path}:{self.known[0]}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadableFile(Mistake):
-    """A file that cannot be read."""
-
-    code: ClassVar[str] = "unreadable-file"
+    code: ClassVar[str] = "file"
     path: str
     reason: str
 
     def message(self) -> str:
-        return f"cannot read {self.path}: {self.reason}"
+        return f"{self.path} cannot be written: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverSource(Mistake):
+    """An output that would replace the model's own file."""
+
+    code: ClassVar[str] = "over-source"
+    path: str
+
+    def message(self) -> str:
+        return f"{self.path} is the file with the model; the program would replace it"
+
+    def help(self) -> str:
+        return "name another file with -o"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownPass(Mistake):
+    """A pass that the pipeline does not have."""
+
+    code: ClassVar[str] = "unknown-pass"
+    name: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"there is no pass {self.name!r}"
+
+    def help(self) -> str:
+        near = nearest(self.name, self.known)
+        hint = f"did you mean {near!r}? " if near else ""
+        return f"{hint}the passes are {listed(self.known)}, or all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadSetting(Mistake):
-    """A `--set` that is not NAME=NUMBER or names nothing."""
+    """A `--set` that cannot be read."""
 
     code: ClassVar[str] = "bad-setting"
     text: str
-    known: tuple[str, ...] = ()
 
     def message(self) -> str:
         return f"--set {self.text} does not fix a hyperparameter"
 
     def help(self) -> str:
-        return f"write NAME=NUMBER; the hyperparameters are {listed(self.known)}"
+        return "write NAME=NUMBER, or NAME=FUNCTION with a function of the file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownHyperparameter(Mistake):
+    """A `--set` for a name that no model of the file takes."""
+
+    code: ClassVar[str] = "unknown-setting"
+    name: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"--set {self.name}=...: no model of the file has a parameter {self.name!r}"
+
+    def help(self) -> str:
+        near = nearest(self.name, self.known)
+        hint = f"did you mean {near!r}? " if near else ""
+        return f"{hint}their parameters are {listed(self.known)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfixedNumber(Mistake):
+    """A hyperparameter without a value that no data can tell: it is a number, not a size."""
+
+    code: ClassVar[str] = "unfixed-number"
+    model: str
+    name: str
+
+    def message(self) -> str:
+        return f"{self.model} uses the number {self.name!r}, which has no value"
+
+    def help(self) -> str:
+        return f"fix it with --set {self.name}=NUMBER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallsDisagree(Mistake):
+    """Calls of the file that say different things."""
+
+    code: ClassVar[str] = "calls-disagree"
+    what: str
+    found: tuple[str, ...]
+    option: str
+
+    def message(self) -> str:
+        found = " and ".join(text or "nothing" for text in self.found)
+        return f"the calls of the file disagree on {self.what}: {found}"
+
+    def help(self) -> str:
+        return f"say which is meant with {self.option}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsIgnored(Mistake):
+    """Arguments of an inference method that an emitted program does not take over."""
+
+    code: ClassVar[str] = "setting-ignored"
+    severity: ClassVar[Severity] = "warning"
+    method: str
+    names: tuple[str, ...]
+
+    def message(self) -> str:
+        names = ", ".join(f"{name}=" for name in self.names)
+        return f"{names} of this {self.method} cannot be read from the text and is not used"
+
+    def help(self) -> str:
+        return "the emitted program has --epochs, --batch-size and --learning-rate (of Adam)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmbiguousGuide(Mistake):
+    """A file in which several models can be the guide."""
+
+    code: ClassVar[str] = "which-guide"
+    model: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"several functions can be the guide of {self.model}: {listed(self.known)}"
+
+    def help(self) -> str:
+        return f"say which one: --guide {self.known[0]}, or --guide meanfield"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +189,9 @@ class UnknownGuide(Mistake):
         return f"there is no guide {self.name!r}"
 
     def help(self) -> str:
-        return f"the file has {listed(self.known)}; `meanfield` is inferred from any model"
+        near = nearest(self.name, (*self.known, "meanfield"))
+        hint = f"did you mean {near!r}? " if near else ""
+        return f"{hint}the file has {listed(self.known)}; `meanfield` is inferred from the model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -102,6 +102,22 @@ class AcrossPlate(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlateSize(Mistake):
+    """Two sizes for one plate."""
+
+    code: ClassVar[str] = "plate-size"
+    plate: str
+    first: str
+    second: str
+
+    def message(self) -> str:
+        return f"the plate {self.plate} has size {self.first} above, and {self.second} here"
+
+    def help(self) -> str:
+        return "all blocks of one plate have one size"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NestedPlate(Mistake):
     """A datamodel in a datamodel."""
 
@@ -139,7 +155,9 @@ class DuplicateSite(Mistake):
     name: str
 
     def message(self) -> str:
-        return f"the name `{self.name}` is used twice for variables or parameters"
+        return (
+            f"the name `{self.name}` is used twice: variables, parameters and arrays need their own"
+        )
 
     def help(self) -> str:
         return "give each its own name="
@@ -278,6 +296,11 @@ class UnsupportedObject(Mistake):
 
     def message(self) -> str:
         return f"`{self.name}` is a {self.kind}, which cannot be used in a model"
+
+    def help(self) -> str:
+        if self.kind.startswith(("keras", "tensorflow", "tf_keras")):
+            return "make the layer inside the model; layers that are built already are not taken"
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,18 +111,19 @@ class _Gamma:
 def _gamma_family(q: _Gamma, p: _Gamma) -> Value:
     """Penny 2001, in terms of deviances."""
     a_q, a_p = q.concentration, p.concentration
-    # the derivatives of both are those of the exponential: they have no 1/rate**2
-    grown = ops.expm1(ops.minimum(p.log_rate - q.log_rate, 80.0))
-    ratio = _with_derivatives(p.rate / q.rate, grown)
-    growth = _with_derivatives((p.rate - q.rate) / q.rate, grown)
+    ratio, growth = _ratio_of_rates(q, p)
     mean = a_q * ratio  # of q, in units of p's scale
     alike = ops.abs_(growth) < 0.5
     difference = ops.where(alike, a_q - a_p + a_q * growth, mean - a_p)
     return deviance(a_p, mean, difference) + _correction_gap(a_p, a_q)
 
 
-def _with_derivatives(value: Value, like: Value) -> Value:
-    return ops.stop_gradient(value) + (like - ops.stop_gradient(like))
+def _ratio_of_rates(q: _Gamma, p: _Gamma) -> tuple[Value, Value]:
+    """p's rate over q's, and that less 1: by division, with the derivatives of the logarithms."""
+    logs = ops.exp(ops.minimum(p.log_rate - q.log_rate, 80.0))
+    slope = logs - ops.stop_gradient(logs)
+    ratio, growth = p.rate / q.rate, (p.rate - q.rate) / q.rate
+    return ops.stop_gradient(ratio) + slope, ops.stop_gradient(growth) + slope
 
 
 def _of_gamma(p: Params) -> _Gamma:
@@ -144,7 +145,9 @@ def _gammas(of_q: Callable[[Params], _Gamma], of_p: Callable[[Params], _Gamma]) 
 
 
 def _exponential(q: Params, p: Params) -> Value:
-    return (p["rate"] - q["rate"]) / q["rate"] + ops.log(q["rate"]) - ops.log(p["rate"])
+    """The ratio of rates, less 1 and less its logarithm; Johnson and Sinanovic 2001."""
+    of_q, of_p = _of_exponential(q), _of_exponential(p)
+    return _ratio_of_rates(of_q, of_p)[1] - (of_p.log_rate - of_q.log_rate)
 
 
 def _beta(q: Params, p: Params) -> Value:

@@ -8,8 +8,9 @@ from ppc.ir import ops
 from ppc.ir.build import Operand, Value
 
 
-def _whole(x: Value) -> Value:
-    return ops.eq(ops.floor(x), x) if x.type.is_float else ops.eq(x, x)
+def _whole(x: Value, range_: Value) -> Value:
+    """Whether x is in a range of numbers and whole."""
+    return ops.logical_and(range_, ops.eq(ops.floor(x), x)) if x.type.is_float else range_
 
 
 def _between(x: Value, low: Operand, high: Operand) -> Value:
@@ -34,8 +35,8 @@ _INSIDE: Mapping[str, Callable[..., Value]] = {
     "interval": _between,
     "greater_than": lambda x, low: x >= low,
     "less_than": lambda x, high: x <= high,
-    "nonnegative_integer": lambda x: ops.logical_and(x >= 0, _whole(x)),
-    "integer_interval": lambda x, low, high: ops.logical_and(_between(x, low, high), _whole(x)),
+    "nonnegative_integer": lambda x: _whole(x, x >= 0),
+    "integer_interval": lambda x, low, high: _whole(x, _between(x, low, high)),
     "boolean": lambda x: ops.logical_or(ops.eq(x, 0), ops.eq(x, 1)),
     "simplex": _sums_to_one,
 }

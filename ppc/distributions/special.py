@@ -81,7 +81,8 @@ def deviance(x: Value, y: Value, difference: Value) -> Value:
     it is the Kullback-Leibler divergence of Poisson(x) from Poisson(y).
     """
     near = ops.abs_(difference) < 0.5 * x
-    close = -x * ops.log1pmx(ops.where(near, difference, 0.0) / x)
+    inverse = by_logarithm(1.0 / x, -ops.log(x))
+    close = -x * ops.log1pmx(ops.where(near, difference, 0.0) * inverse)
     other = ops.where(near, x, y)
     # the value of the logarithm of the quotient, the derivatives of the two logarithms
     logs = ops.log(x) - ops.log(other)

@@ -143,8 +143,10 @@ def outside(kind: str, x: Array, *bounds: Array | float) -> Array:
 
 def bad_rows(kind: str, x: Array, *bounds: Array | float) -> Array:
     """Which rows (of the leading dimension) hold a value outside, as a mask of shape (N,)."""
+    import numpy as np
+
     bad = outside(kind, x, *bounds)
-    rows: Array = bad.any(axis=tuple(range(1, bad.ndim)))
+    rows: Array = np.asarray(bad.any(axis=tuple(range(1, bad.ndim))))
     return rows
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 
 from ppc.diagnostics import InternalError
 from ppc.emit.expressions import flat
+from ppc.emit.literals import comment
 from ppc.emit.names import Names
 from ppc.emit.table import Operation, Table, size_expr
 from ppc.emit.tree import Assign, BinOp, Comment, Expr, List, Name, Stmt, number
@@ -216,16 +217,12 @@ class _Body:
 _COMPARISONS = frozenset("eq ne lt le gt ge".split())
 
 
-def provenance(span: Span, width: int) -> str:
-    """`model.py:24  z = f(x)`, shortened so that its comment takes at most `width` columns."""
+def provenance(span: Span, columns: int) -> str:
+    """`model.py:24  z = f(x)`, shortened so that its comment takes at most `columns`."""
     file = re.split(r"[/\\]", span.source.path)[-1]
     text = f"{file}:{span.line}  {' '.join(span.text.split())}"
-    room = width - len("# ")
-    # Escapes of unprintable characters are longer than what they stand for.
-    while len(shown := _escaped(text)) > room:
-        text = text.removesuffix("...")[: -max(1, len(shown) - room) - 3] + "..."
-    return text
-
-
-def _escaped(text: str) -> str:
-    return "".join(c if c.isascii() and c.isprintable() else "\\U00000000" for c in text)
+    shown, kept = text, len(text)
+    while kept and len(comment(shown)) > columns:
+        kept -= 1
+        shown = text[:kept].rstrip() + "..."
+    return shown

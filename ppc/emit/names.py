@@ -66,7 +66,7 @@ def _spelt(char: str) -> str:
     greek = re.fullmatch(r"GREEK (SMALL|CAPITAL) LETTER (\w+)", unicodedata.name(char, ""))
     if greek:
         return greek[2].lower() if greek[1] == "SMALL" else greek[2].capitalize()
-    plain = unicodedata.normalize("NFKD", char)
+    plain = unicodedata.normalize("NFKD", char.casefold() if char == "ß" else char)
     if plain != char:
         return "".join(c if c.isascii() else _spelt(c) for c in plain)
     if unicodedata.combining(char):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from ppc import __version__
@@ -18,6 +18,8 @@ from ppc.ir.sizes import Size
 from ppc.ir.types import DType
 from ppc.objective import functions
 from ppc.objective.functions import Query
+from ppc.objective.support import supports
+from ppc.passes import layout
 from ppc.passes.constrain import unconstrained_name
 
 
@@ -86,8 +88,11 @@ class Program:
     init: Graph
     prepare: Graph | None
     loss: Graph
+    supports: Mapping[str, tuple[Graph, str]]  # by site: the check of its data, and in words
     functions: Mapping[str, Graph]  # parameters, log_density, sample_prior, posterior, predict
-    fit: FitDefaults = FitDefaults()  # what the command does unless it is told otherwise
+    fit: FitDefaults = field(
+        default_factory=FitDefaults
+    )  # what the command does unless it is told otherwise
 
     @property
     def weight(self) -> str | None:
@@ -122,6 +127,7 @@ def assemble(c: Compilation) -> Program:
         init=c.graphs["init"],
         prepare=c.graphs.get("prepare"),
         loss=c.graphs["loss"],
+        supports=_supports(model, columns),
         functions=_functions(model, guide),
         fit=c.options.fit,
     )
@@ -190,6 +196,12 @@ def _sites(c: Compilation) -> Iterator[SiteRow]:
 def _flat_text(site: Sample) -> str:
     """A type as the emitted program has it: `f32[N, k]`."""
     return f"{site.type.dtype}[{', '.join((*site.type.axes, *map(str, site.type.shape)))}]"
+
+
+def _supports(model: Graph, columns: tuple[Column, ...]) -> dict[str, tuple[Graph, str]]:
+    names = tuple(c.name for c in columns if c.given)
+    found = supports(model, names)
+    return {name: (layout.run(graph), words) for name, (graph, words) in found.items()}
 
 
 def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:

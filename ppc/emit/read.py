@@ -142,6 +142,12 @@ class Reader:
             end = self._header(node.orelse)
         return self._nested(body, end)
 
+    def _orelse(self, body: list[ast.stmt], end: int) -> list[Stmt]:
+        """The block of an `else`, or the one statement that an `elif` is."""
+        if self.lines[body[0].lineno - 1].lstrip().startswith("elif "):
+            return self._stmt(body[0], end)
+        return self._nested(body, end)
+
     def _header(self, body: list[ast.stmt]) -> int:
         """The line of the `else`, `elif` or `finally` above a block."""
         row = body[0].lineno
@@ -192,7 +198,7 @@ class Reader:
                 return tree.While(self.expr(test), tuple(self._nested(body, end)))
             case ast.If(test=test, body=body, orelse=orelse):
                 until = self._header(orelse) if orelse else end
-                rest = tuple(self._nested(orelse, end)) if orelse else ()
+                rest = tuple(self._orelse(orelse, end)) if orelse else ()
                 return tree.If(self.expr(test), tuple(self._nested(body, until)), rest)
             case ast.With(items=items, body=body):
                 pairs = tuple(
@@ -380,9 +386,10 @@ class Reader:
             return tree.Constant(self.filler.text(value))
         if isinstance(value, (bytes, complex)):
             raise ValueError(f"the tree has no literal {value!r}")  # noqa: TRY004  # as elsewhere
-        source = ast.get_source_segment(self.text, node) or ""
-        if isinstance(value, int) and source[:2].lower() == "0x":
-            return tree.Hex(value)
+        if isinstance(value, int):
+            line = self.lines[node.lineno - 1].encode()  # columns of ast count bytes
+            if line[node.col_offset :][:2].lower() == b"0x":
+                return tree.Hex(value)
         return tree.Constant(value)
 
     def _interpolated(self, node: ast.expr) -> str | tree.Interpolated:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc import registry
-from ppc.compiler import Compilation, Options, as_function, batch_plates, compile_loss
+from ppc.compiler import Compilation, Options, as_function, compile_loss
 from ppc.diagnostics import DataError
 from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss
 from ppc.emit.program import Program, assemble
@@ -20,6 +20,7 @@ from ppc.inference.data import Checked, check, entries
 from ppc.inference.methods import next_seed
 from ppc.ir.nodes import Graph
 from ppc.objective import functions
+from ppc.passes import batches
 
 if TYPE_CHECKING:
     from ppc.api import ProbModel
@@ -61,7 +62,7 @@ class Fitted:
 def compiled(model: ProbModel, observed: tuple[str, ...], method: VI) -> Compilation:
     """The compilation of a fit. Raises CompileError."""
     guide = method.qmodel.ir if method.qmodel is not None else None
-    plates = batch_plates(model.ir, observed) if method.batch_size is not None else ()
+    plates = batches.plates(model.ir, observed) if method.batch_size is not None else ()
     return compile_loss(model.ir, guide, Options(observed, plates))
 
 
@@ -80,12 +81,6 @@ def fit(
     progress: bool | None,
 ) -> Fitted:
     """Fit a model; see `ProbModel.fit`."""
-    if model.fitted is not None:
-        warnings.warn(
-            "Fit was called before. This restarts the inference from its initial values.",
-            UserWarning,
-            stacklevel=3,
-        )
     seed = next_seed(seed)
     arguments = _arguments(model, method)
     checked = _checked(model.ir, data, arguments)
@@ -93,6 +88,12 @@ def fit(
     c = compiled(model, observed, method)
     plan = assemble(c)
     _check_batch(plan, checked, method)
+    if model.fitted is not None:
+        warnings.warn(
+            "Fit was called before. This restarts the inference from its initial values.",
+            UserWarning,
+            stacklevel=3,
+        )
     found = registry.backend(backend)
     module = found.load(found.emit(plan), f"fit_{plan.name}")
     arrays = {column.name: checked.arrays[column.name] for column in plan.columns if column.given}

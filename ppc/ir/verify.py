@@ -122,7 +122,7 @@ class _Verifier:
         for node in graph.nodes:
             self.name = node.name
             self.node(node)
-            self.line += print_node(node).count("\n") + 1
+            self.line += print_node(node).count("\n") + 1 if isinstance(node, Region) else 1
         self.name = ""
         for result, name in graph.outputs:
             self.output(result, name)
@@ -385,7 +385,7 @@ class _Verifier:
                     self.report(f"noise in a {graph.stage} may only make first values")
                 elif node.name not in initial:
                     self.report("noise that reaches no first value")
-            self.line += print_node(node).count("\n") + 1
+            self.line += print_node(node).count("\n") + 1 if isinstance(node, Region) else 1
 
 
 _KINDS: Mapping[DType, type] = {"bool": bool, "i32": int, "f32": float}

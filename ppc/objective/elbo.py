@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ppc.diagnostics.notes import ExactKL, NoClosedForm, Note, ReadsOwnDraw
 from ppc.distributions import Distribution
 from ppc.distributions.kl import kl_divergence
 from ppc.ir import ops
@@ -44,6 +45,7 @@ class Loss:
 
     graph: Graph
     estimators: Mapping[str, str]  # site to "closed-form KL" | "drawn" | "observed"
+    notes: tuple[Note, ...]  # why each latent's term is what it is
 
 
 def negative_elbo(model: Graph, guide: Graph) -> Loss:
@@ -64,6 +66,7 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
 
     terms: dict[str, Value] = {}
     estimators: dict[str, str] = {}
+    notes: list[Note] = []
 
     def in_model(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         name_parameters(builder, site, args)
@@ -77,7 +80,9 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
             factor = factors[site.name]
             value = factor.value
             builder.inside.add(value.name)  # the guide has the support of the model
-            term, estimators[site.name] = _divergence(builder, site.name, factor, dist, args)
+            term, why = _divergence(builder, site, factor, dist, args)
+            estimators[site.name] = "closed-form KL" if isinstance(why, ExactKL) else "drawn"
+            notes.append(why)
         total = weighted_sum(builder, term, site.type, dist.event_rank)
         terms[site.name] = -total if site.role == "observed" else total
         return value
@@ -86,7 +91,7 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
     inline(builder, model, in_model)
     for name, term in terms.items():
         builder.output(name, term)
-    return Loss(builder.build(), estimators)
+    return Loss(builder.build(), estimators, tuple(notes))
 
 
 def _inputs(builder: Builder, model: Graph) -> None:
@@ -124,18 +129,23 @@ def weighted_sum(builder: Builder, term: Value, site: Tensor, event_rank: int) -
 
 
 def _divergence(
-    builder: Builder, site: str, factor: Factor, dist: Distribution, args: Mapping[str, Value]
-) -> tuple[Value, str]:
-    """log q - log p of a site, as KL(q || p) where that is exact, and which of the two it is."""
+    builder: Builder, site: Sample, factor: Factor, dist: Distribution, args: Mapping[str, Value]
+) -> tuple[Value, Note]:
+    """log q - log p of a site, as KL(q || p) where that is exact, and why it is which."""
+    q, p = factor.distribution.name, dist.name
     fixed = [v.name for v in (*factor.args.values(), *args.values())]
-    if not _depends(builder, fixed, factor.noise):
+    if _depends(builder, fixed, factor.noise):
+        why: Note = ReadsOwnDraw(about=site.name, guide=q, model=p, span=site.span)
+    else:
         exact = kl_divergence(factor.distribution.name, factor.args, dist.name, args)
         if exact is not None:
-            return rename(builder, exact, f"kl_{site}"), "closed-form KL"
+            why = ExactKL(about=site.name, guide=q, model=p, span=site.span)
+            return rename(builder, exact, f"kl_{site.name}"), why
+        why = NoClosedForm(about=site.name, guide=q, model=p, span=site.span)
     log_q = factor.distribution.log_density(factor.value, factor.args)
-    log_q = rename(builder, log_q, f"lq_{site}")
-    log_p = rename(builder, dist.log_density(factor.value, args), f"lp_{site}")
-    return log_q - log_p, "drawn"
+    log_q = rename(builder, log_q, f"lq_{site.name}")
+    log_p = rename(builder, dist.log_density(factor.value, args), f"lp_{site.name}")
+    return log_q - log_p, why
 
 
 def _depends(builder: Builder, names: list[str], noise: frozenset[str]) -> bool:

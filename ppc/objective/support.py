@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ppc.distributions import Distribution, support_of
+from ppc.distributions import DISTRIBUTIONS, Distribution, support_of
 from ppc.distributions.membership import inside
 from ppc.distributions.supports import SUPPORTS
 from ppc.ir.build import Builder, Operand, Value
-from ppc.ir.nodes import Const, Data, Graph, Op, Sample, Support, operands
+from ppc.ir.nodes import Const, Data, Graph, Op, Param, Sample, Support, operands
 from ppc.objective.inline import inline
 from ppc.passes import dce
 
@@ -55,6 +55,18 @@ def supports(model: Graph, names: tuple[str, ...]) -> dict[str, tuple[Graph, str
 
     inline(builder, model, at)
     return found
+
+
+def in_words(graph: Graph, of: Sample | Param) -> str:
+    """The support of a site or parameter for a sentence: `positive numbers`."""
+    builder = Builder.like(graph)
+    builder.nodes.update(graph.by_name())
+    support = of.support if isinstance(of, Param) else None
+    if isinstance(of, Sample):
+        args = {parameter: builder.value(name) for parameter, name in of.args}
+        support = support_of(DISTRIBUTIONS[of.distribution], args)
+    assert support is not None
+    return SUPPORTS[support.kind].describe(*(_words(builder, b) for b in support.bounds))
 
 
 def _words(builder: Builder, bound: float | str) -> str:

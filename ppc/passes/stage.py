@@ -13,8 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ppc.diagnostics.notes import Prepared
 from ppc.ir.build import Builder
 from ppc.ir.nodes import Const, Data, Graph, Op, operands
+from ppc.ir.text import print_node
 from ppc.passes import dce
 
 # Primitives that compute nothing: they select, move, repeat or convert.
@@ -31,6 +33,7 @@ class Staged:
 
     prepare: Graph | None
     loss: Graph
+    notes: tuple[Prepared, ...] = ()
 
 
 def run(graph: Graph, on_host: Callable[[str], bool] = lambda _: True) -> Staged:
@@ -39,7 +42,17 @@ def run(graph: Graph, on_host: Callable[[str], bool] = lambda _: True) -> Staged
     frontier = _frontier(graph, ready)
     if not frontier:
         return Staged(None, graph)
-    return Staged(_prepare(graph, frontier), _rest(graph, frontier))
+    return Staged(_prepare(graph, frontier), _rest(graph, frontier), _notes(graph, frontier))
+
+
+def _notes(graph: Graph, frontier: list[str]) -> tuple[Prepared, ...]:
+    nodes = graph.by_name()
+    return tuple(
+        Prepared(about=name, type=str(node.type), what=print_node(node).split(" = ", 1)[1],
+                 span=node.span)
+        for name in frontier
+        for node in [nodes[name]]
+    )  # fmt: skip
 
 
 def _ready(graph: Graph, on_host: Callable[[str], bool]) -> set[str]:

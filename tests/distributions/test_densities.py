@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -10,15 +10,11 @@ import numpy as np
 import pytest
 from density_reference import Reference, reference
 from distribution_rows import ROWS, Row
+from evaluators import EVALUATORS, Evaluated, on_numpy
 from graph_cases import Case, batches, density_graph, flat, stacked
 from mpmath import mpf
-from ppc_numpy import value_and_gradient
 
 from ppc.distributions import DISTRIBUTIONS
-
-# Roundings of a value: no density here has a longer chain of operations on the way to a result.
-ROUNDINGS = 16
-ROUNDINGS_OF_XLA = 64  # its lgamma and digamma are off by up to 30 roundings in float64
 
 
 def test_every_distribution_has_a_row() -> None:
@@ -62,69 +58,22 @@ def _unflatten(values: Sequence[Any], like: Sequence[Any]) -> list[Any]:
     return taken
 
 
-Evaluated = tuple[np.ndarray, np.ndarray]  # values (B,) and gradients (B, operands)
-
-
-def _inputs(row: Row, batch: list[Case]) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Arrays of the operands, and the names of the real-valued ones."""
+def _evaluated(row: Row, batch: list[Case], dtype: Any, evaluator: Any) -> Evaluated:
+    distribution = DISTRIBUTIONS[row.name]
     params = stacked([case[1] for case in batch])
     inputs = {"x": np.array([case[0] for case in batch]), **params}
-    return inputs, [*([] if DISTRIBUTIONS[row.name].discrete else ["x"]), *params]
+    wrt = [*([] if distribution.discrete else ["x"]), *params]
+    result: Evaluated = evaluator(density_graph(distribution, batch[0]), inputs, wrt, dtype)
+    return result
 
 
-def _on_numpy(row: Row, batch: list[Case], dtype: Any) -> Evaluated:
-    graph = density_graph(DISTRIBUTIONS[row.name], batch[0])
-    inputs, wrt = _inputs(row, batch)
-    values, gradients = value_and_gradient(
-        graph, inputs, "log_density", wrt, cotangent=np.ones(len(batch)), dtype=dtype
-    )
-    return values, _columns(gradients, wrt)
-
-
-def _on_jax(row: Row, batch: list[Case], dtype: Any) -> Evaluated:
-    jax = pytest.importorskip("jax")
-    from ppc_jax.functions import compile_graph
-
-    distribution = DISTRIBUTIONS[row.name]
-    density = compile_graph(density_graph(distribution, batch[0]))
-    inputs, wrt = _inputs(row, batch)
-    inputs = {name: np.asarray(value, dtype) for name, value in inputs.items()}
-    if distribution.dtype == "i32":
-        inputs["x"] = inputs["x"].astype(np.int32)
-    fixed = {name: value for name, value in inputs.items() if name not in wrt}
-
-    def total(moving: Any) -> Any:
-        values = density({**fixed, **moving}, sizes={"B": len(batch)})["log_density"]
-        return values.sum(), values
-
-    with jax.enable_x64(dtype == np.float64):
-        function = jax.jit(jax.value_and_grad(total, has_aux=True))
-        (_, values), gradients = function({name: inputs[name] for name in wrt})
-        return np.asarray(values), _columns(gradients, wrt)
-
-
-def _columns(gradients: Any, wrt: Sequence[str]) -> np.ndarray:
-    columns = [np.asarray(gradients[name]) for name in wrt]
-    return np.concatenate([c.reshape(len(c), -1) for c in columns], axis=1)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("evaluator", "dtype", "roundings"), EVALUATORS)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_density_and_gradient(row: Row, dtype: Any) -> None:
-    _compare(row, dtype, _on_numpy, ROUNDINGS)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_density_and_gradient_on_jax(row: Row, dtype: Any) -> None:
-    _compare(row, dtype, _on_jax, ROUNDINGS_OF_XLA)
-
-
-def _compare(row: Row, dtype: Any, evaluated: Callable[..., Evaluated], roundings: int) -> None:
+def test_density_and_gradient(row: Row, evaluator: Any, dtype: Any, roundings: int) -> None:
     unit = float(np.finfo(dtype).eps) / 2
     largest = float(np.finfo(dtype).max)
     for batch, expected in references(row):
-        values, gradients = evaluated(row, batch, dtype)
+        values, gradients = _evaluated(row, batch, dtype, evaluator)
         for case, value, gradient, ref in zip(batch, values, gradients, expected, strict=True):
             where = f"{row.name} at {case}: {value} for {ref.value}, {gradient} for {ref.gradient}"
             assert not np.isnan(gradient).any(), where
@@ -142,6 +91,6 @@ def _compare(row: Row, dtype: Any, evaluated: Callable[..., Evaluated], rounding
 def test_a_narrow_beta_in_float32() -> None:
     row = next(row for row in ROWS if row.name == "Beta")
     params = {"concentration1": 1e6, "concentration0": 1e6}
-    value, _ = _on_numpy(row, [(0.5, params)], np.float32)
+    value, _ = _evaluated(row, [(0.5, params)], np.float32, on_numpy)
     # log(Gamma(2e6) / Gamma(1e6)^2 / 2^(2e6 - 2)), to the float32 next to it
     np.testing.assert_allclose(value, [7.028537391617382], rtol=2**-23)

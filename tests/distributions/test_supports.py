@@ -18,6 +18,8 @@ from ppc.ir.nodes import Support
 from ppc.ir.sizes import Size
 from ppc.ir.types import Tensor
 
+mp.dps = 100  # as in distribution_rows
+
 VECTOR = Tensor("f32", (), (Size.of("B"),))
 
 # kind, bounds, what belongs to it, what does not

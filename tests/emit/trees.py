@@ -11,7 +11,8 @@ from ppc.emit.tree import Expr, Stmt
 NAMES = ["x", "y", "qz_loc", "params", "output", "a_rather_long_name_of_a_variable", "jnp"]
 CONSTANTS = [
     0, 1, 12, 10**6, 0.0, 0.5, 1e-3, 1e16, 5e-324, 1.7976931348623157e308, 0.1 + 0.2, True, False,
-    None, ..., "", "text", 'say "so"', "it's", "both ' and \"", "back\\slash\n", "é θ 中 \u202e\x00",
+    None, ..., "", "text", 'say "so"', "it's", "both ' and \"", "back\\slash\n",
+    "é θ 中 \u202e\x00",
 ]  # fmt: skip
 BINARY = "+ - * / // % ** @ & | ^ << >>".split()
 COMPARATORS = ["==", "<", ">=", "is not", "in", "not in", "!="]

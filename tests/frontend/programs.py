@@ -6,6 +6,7 @@ import textwrap
 from typing import Any
 
 from ppc_frontend import Compiled, compile_source
+from round_trip import assert_round_trip
 
 from ppc.diagnostics import CompileError
 from ppc.ir.nodes import Graph
@@ -36,6 +37,7 @@ def compiled(text: str, name: str | None = None, **settings: Any) -> Compiled:
     """The compiled model of a text; its graph is verified."""
     result = compile_source(source(text), name, settings=settings)
     check(result.graph)
+    assert_round_trip(result.graph)
     return result
 
 

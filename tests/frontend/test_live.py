@@ -125,6 +125,18 @@ def test_arrays_are_data_with_literal_sizes() -> None:
     }  # fmt: skip
 
 
+def test_arrays_are_held_to_their_annotations() -> None:
+    def m(x: inf.Float[Any, "N 3"], w: inf.Float[Any, " d"], v: inf.Int[Any, " d"]) -> None:  # type: ignore  # noqa: F722
+        inf.Normal(w + v, 1.0)
+
+    x, w = np.ones((5, 3)), np.ones(2)
+    assert [str(d.type) for d in compiled(m, x, w, np.ones(2)).data] == ["f32[2]", "i32[2]"]
+    for args in ((np.ones((5, 2)), w, w), (np.ones(5), w, w), (x, w, np.ones(3))):
+        with pytest.raises(CompileError, match="its annotation says") as error:
+            compiled(m, *args)
+        assert error.value.mistakes[0].code == "array-shape"
+
+
 def test_partials_methods_and_named_tuples() -> None:
     net = Network(2)
     act = functools.partial(helper, f=net.forward)

@@ -292,6 +292,10 @@ def test_observe_gives_a_site_its_value() -> None:
     found = body(lines, 'y: Float[Array, "N"]')
     assert [(s.name, s.role) for s in found.samples] == [("mu", "latent"), ("obs", "observed")]
     assert found.outputs == (("obs", "y"),)
+    lines = "with inf.datamodel():\n    z = inf.observe(inf.Normal(0., 1.), y)\n"
+    lines += "    inf.observe(inf.Normal(0., 1.), y)"
+    other = body(lines, 'y: Float[Array, "N"]')
+    assert other.outputs == (("z", "y"), ("y_obs", "y"))
 
 
 def test_sample_shape() -> None:

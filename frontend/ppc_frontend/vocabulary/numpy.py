@@ -24,8 +24,7 @@ def _binary(names: Mapping[str, str]) -> dict[str, Row]:
     return {name: Row(signature, e.binary, (primitive,)) for name, primitive in names.items()}
 
 
-def rows() -> dict[str, Row]:
-    """By name below `numpy.` or `jax.numpy.`."""
+def _elementwise() -> dict[str, Row]:
     same = (
         "exp expm1 log log1p sqrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh "
         "arctanh floor ceil abs sign square logical_not isfinite isnan"
@@ -58,6 +57,11 @@ def rows() -> dict[str, Row]:
         ),
         "where": Row("condition, x=None, y=None, /", e.where),
         "clip": Row("a:x, a_min:low=None, a_max:high=None, out:-=None", e.clip),
+    }  # fmt: skip
+
+
+def _along_axes() -> dict[str, Row]:
+    return {
         "sum": Row(REDUCE, b.reduction, ("sum",)),
         "prod": Row(REDUCE, b.reduction, ("prod",)),
         "max": Row(EXTREME, b.reduction, ("max",)),
@@ -75,6 +79,11 @@ def rows() -> dict[str, Row]:
         "argmin": Row("a:x, axis=None", b.arg_extreme, ("argmin",)),
         "cumsum": Row("a:x, axis=None, dtype:-=None, out:-=None", b.along, ("cumsum",)),
         "flip": Row("m:x, axis=None", b.along, ("flip",)),
+    }  # fmt: skip
+
+
+def _new() -> dict[str, Row]:
+    return {
         "ones": Row("shape:shape_, dtype=None", b.filled, (1.0,)),
         "zeros": Row("shape:shape_, dtype=None", b.filled, (0.0,)),
         "full": Row("shape:shape_, fill_value:fill, dtype=None", b.filled),
@@ -88,6 +97,11 @@ def rows() -> dict[str, Row]:
         "array": Row("object:x, dtype=None", b.array),
         "asarray": Row("a:x, dtype=None", b.array),
         "diag": Row("v:x, k:-=0", b.diag),
+    }  # fmt: skip
+
+
+def _shapes() -> dict[str, Row]:
+    return {
         "reshape": Row("a:x, shape:shape_, order:-='C'", b.reshape),
         "ravel": Row("a:x, order:-='C'", b.flatten),
         "expand_dims": Row("a:x, axis", b.expand_dims),
@@ -111,3 +125,8 @@ def rows() -> dict[str, Row]:
         "random.randn": Row("*shape_", b.random, ("normal",)),
         "random.uniform": Row("low=0.0, high=1.0, size:shape_=()", b.random, ("uniform",)),
     }  # fmt: skip
+
+
+def rows() -> dict[str, Row]:
+    """By name below `numpy.` or `jax.numpy.`."""
+    return {**_elementwise(), **_along_axes(), **_new(), **_shapes()}

@@ -74,17 +74,8 @@ def _nn() -> dict[str, Row]:
     }
 
 
-def rows() -> dict[str, Row]:
-    """By name below `tensorflow.`."""
-    math, nn = _math(), _nn()
-    at_top = {name: row for name, row in math.items() if name not in _MATH_ONLY}
+def _new() -> dict[str, Row]:
     return {
-        **at_top,
-        **{f"math.{name}": row for name, row in (math | nn).items()},
-        **{f"nn.{name}": row for name, row in nn.items()},
-        **{f"keras.activations.{name}": row for name, row in _activations(nn).items()},
-        "math.softplus": nn["softplus"],
-        "nn.softsign": nn["softsign"],
         "ones": Row("shape:shape_, dtype=None, name:_=None", b.filled, (1.0,)),
         "zeros": Row("shape:shape_, dtype=None, name:_=None", b.filled, (0.0,)),
         "fill": Row("dims:shape_, value:fill, name:_=None", b.filled),
@@ -98,10 +89,27 @@ def rows() -> dict[str, Row]:
         "constant": Row("value:x, dtype=None, shape:shape_=None, name:_=None", b.array),
         "convert_to_tensor": Row("value:x, dtype=None, dtype_hint:_=None, name:_=None", b.array),
         "identity": Row("input:x, name:_=None", b.no_change),
-        "cast": Row("x, dtype, name:_=None", e.cast),
-        "stop_gradient": Row("input:x, name:_=None", e.unary, ("stop_gradient",)),
-        "where": Row("condition, x=None, y=None, name:_=None", e.where),
-        "clip_by_value": Row("t:x, clip_value_min:low, clip_value_max:high, name:_=None", e.clip),
+        **{
+            name: Row(
+                "shape:shape_, mean=0.0, stddev:scale=1.0, dtype:_=None, seed:_=None, name:_=None",
+                b.random,
+                ("normal",),
+            )
+            for name in ("random.normal", "random_normal")
+        },
+        **{
+            name: Row(
+                "shape:shape_, minval:low=0.0, maxval:high=1.0, dtype:_=None, seed:_=None",
+                b.random,
+                ("uniform",),
+            )
+            for name in ("random.uniform", "random_uniform")
+        },
+    }  # fmt: skip
+
+
+def _shapes() -> dict[str, Row]:
+    return {
         "reshape": Row("tensor:x, shape:shape_, name:_=None", b.reshape),
         "expand_dims": Row("input:x, axis, name:_=None", b.expand_dims),
         "squeeze": Row("input:x, axis=None, name:_=None", b.squeeze),
@@ -130,22 +138,26 @@ def rows() -> dict[str, Row]:
         "einsum": Row("equation:subscripts, *operands", p.einsum),
         "shape": Row("input:x, out_type:_=None, name:_=None", b.shape_tuple),
         "size": Row("input:x, out_type:_=None, name:_=None", b.total_size),
-        **{
-            name: Row(
-                "shape:shape_, mean=0.0, stddev:scale=1.0, dtype:_=None, seed:_=None, name:_=None",
-                b.random,
-                ("normal",),
-            )
-            for name in ("random.normal", "random_normal")
-        },
-        **{
-            name: Row(
-                "shape:shape_, minval:low=0.0, maxval:high=1.0, dtype:_=None, seed:_=None",
-                b.random,
-                ("uniform",),
-            )
-            for name in ("random.uniform", "random_uniform")
-        },
+    }  # fmt: skip
+
+
+def rows() -> dict[str, Row]:
+    """By name below `tensorflow.`."""
+    math, nn = _math(), _nn()
+    at_top = {name: row for name, row in math.items() if name not in _MATH_ONLY}
+    return {
+        **at_top,
+        **{f"math.{name}": row for name, row in (math | nn).items()},
+        **{f"nn.{name}": row for name, row in nn.items()},
+        **{f"keras.activations.{name}": row for name, row in _activations(nn).items()},
+        "math.softplus": nn["softplus"],
+        "nn.softsign": nn["softsign"],
+        "cast": Row("x, dtype, name:_=None", e.cast),
+        "stop_gradient": Row("input:x, name:_=None", e.unary, ("stop_gradient",)),
+        "where": Row("condition, x=None, y=None, name:_=None", e.where),
+        "clip_by_value": Row("t:x, clip_value_min:low, clip_value_max:high, name:_=None", e.clip),
+        **_new(),
+        **_shapes(),
     }
 
 

@@ -348,12 +348,6 @@ def _copy(state: State) -> State:
 '''
 
 FILES = '''
-def load_data(path: str) -> Data:
-    """Read the data from an npz, or raise ValueError with what is wrong with it."""
-    arrays = read_npz(path)
-    return prepare(*__columns__)
-
-
 def _column(
     arrays: dict[str, np.ndarray], name: str, ndim: int, kinds: str
 ) -> np.ndarray:
@@ -368,15 +362,21 @@ def _column(
         raise ValueError(f"{name} has dtype {array.dtype}, which does not fit")
     if not array.size:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
-    _check_rows(name, np.isfinite(array), "finite")
+    _check_rows(name, np.isfinite(array), "finite numbers")
     return array
+
+
+def _check_shape(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, but must have {shape}")
 
 
 def _check_rows(name: str, good: np.ndarray, what: str) -> None:
     bad = np.flatnonzero(~good.reshape(len(good) if good.ndim else 1, -1).all(1))
     if len(bad):
         shown = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
-        raise ValueError(f"{name} is not {what} in {len(bad)} rows: {shown}")
+        rows = f"row {shown}" if len(bad) == 1 else f"{len(bad)} rows: {shown}"
+        raise ValueError(f"{name} is not among {what} in {rows}")
 
 
 def read_npz(path: str) -> dict[str, np.ndarray]:
@@ -433,6 +433,7 @@ def main() -> None:
     add("--resume", metavar="FIT", help="continue a fit that was written by --out")
     add("--checkpoint-every", type=_positive, metavar="EPOCHS", help="write --out")
     add("--patience", type=_positive, metavar="EPOCHS", help="stop when so many gain 0")
+    __size_options__
     add("--device", choices=("cpu", "gpu", "tpu"), help="(default: the best there is)")
     add("--float64", action="store_true", help="compute in double precision")
     args = parser.parse_args()
@@ -447,7 +448,8 @@ def main() -> None:
 
 def run_command(args: argparse.Namespace) -> str:
     """Do what the options say; returns the last line to print."""
-    data = load_data(args.data)
+    __sizes__
+    data = load_data(args.data, *__sizes_arg__)
     saved = read_npz(args.resume) if args.resume else {}
     options = {
         "learning_rate": _option(args, saved, "learning_rate", 1e-3),
@@ -484,7 +486,7 @@ def run_command(args: argparse.Namespace) -> str:
         jr.key(options["seed"]),
         data,
         epochs=args.epochs,
-        **__batch_size_arg__,
+        **__options_arg__,
         optimizer=plan.optimizer,
         resume=load_fit(args.resume, data, plan) if args.resume else None,
         callback=callback,

@@ -1,0 +1,221 @@
+"""The command `ppc`. Each command imports what it needs when it runs: `ppc --version` is quick."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import click
+
+from ppc import __version__
+from ppc.diagnostics import InternalError, PpcError
+
+if TYPE_CHECKING:
+    from ppc.compiler import Compilation, Observer
+    from ppc.roles import Asked, File, Roles
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_INTERNAL = 70  # EX_SOFTWARE of sysexits.h
+
+
+class _Group(click.Group):
+    """Commands whose errors are shown as ppc renders them, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InternalError as error:
+            _complain(str(error))
+            ctx.exit(_INTERNAL)
+        except PpcError as error:
+            _complain(str(error))
+            ctx.exit(1)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, OSError):
+            raise  # click shows these; a pipe that is closed is one
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is a bug and said to be one
+            import traceback
+
+            _complain(str(InternalError(repr(error), traceback.format_exc())))
+            ctx.exit(_INTERNAL)
+
+
+class _BatchSize(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """A number of rows, or `full`."""
+
+    name = "N|full"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | Literal["full"]:
+        if value == "full":
+            return "full"
+        if isinstance(value, str) and value.isdecimal() and int(value):
+            return int(value)
+        self.fail(f"{value!r} is neither a positive number of rows nor full", param, ctx)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ppc", message="%(prog)s %(version)s")
+def main() -> None:
+    """Compile probabilistic models in Python files, which are read and never run."""
+
+
+def _model(command: _Command) -> _Command:
+    """The argument and options that say what a file means."""
+    for decorate in reversed(
+        (
+            click.argument("model", metavar="MODEL.py[:NAME]"),
+            click.option("--guide", metavar="NAME|meanfield", help="The guide of the model."),
+            click.option(
+                "--observe", metavar="X,Y", multiple=True, help="The sites that are data."
+            ),
+            click.option(
+                "--set", "settings", metavar="K=2", multiple=True, help="Fix a hyperparameter."
+            ),
+            click.option(
+                "--batch-size", type=_BatchSize(), help="Rows that a step sees (default: all)."
+            ),
+            click.option(
+                "--verify/--no-verify", default=True, help="Check graphs after each pass."
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+@main.command()
+@_model
+@click.option("--backend", metavar="NAME", help="jax, or another one that is installed.")
+@click.option("-o", "--output", metavar="FILE", help="Write the program to a file.")
+@click.option("--print-ir-after", metavar="PASS|all", multiple=True, help="Show graphs on stderr.")
+@click.option("--print-ir-diff", is_flag=True, help="Show what each pass changed on stderr.")
+def emit(
+    backend: str | None,
+    output: str | None,
+    print_ir_after: tuple[str, ...],
+    print_ir_diff: bool,
+    **options: Any,
+) -> None:
+    """Print the program that fits a model: a file that stands alone."""
+    from ppc.commands import graphs
+    from ppc.commands.output import show, write
+    from ppc.emit.program import assemble
+    from ppc.registry import backend as find
+
+    target = find(backend)
+    shown = graphs.passes(print_ir_after or (("all",) if print_ir_diff else ()))
+    file, asked = _read(options)
+    observers = [graphs.printer(shown, _complain, diff=print_ir_diff)] if shown else []
+    text = target.emit(assemble(_compiled(_roles(file, asked), observers)))
+    if output is None or output == "-":
+        show(text)
+    else:
+        write(output, text, file.source.path)
+
+
+@main.command()
+@_model
+def check(**options: Any) -> None:
+    """Show every mistake in the models of a file."""
+    from ppc.commands.check import mistakes, summary
+    from ppc.diagnostics.render import render_all
+
+    file, asked = _read(options)
+    found = mistakes(file, asked)
+    if found:
+        _complain(render_all(found) + "\n")
+    click.echo(summary(file, found))
+    if any(mistake.severity == "error" for mistake in found):
+        click.get_current_context().exit(1)
+
+
+@main.command()
+@_model
+@click.option("--after", metavar="PASS|all", multiple=True, help="The graphs that it changed.")
+@click.option("--diff", is_flag=True, help="What it changed only.")
+def ir(after: tuple[str, ...], diff: bool, **options: Any) -> None:
+    """Print graphs in their text form: as they are read, or after passes."""
+    from ppc.commands import graphs
+    from ppc.commands.output import show
+
+    shown = graphs.passes(after or (("all",) if diff else ()))
+    file, asked = _read(options)
+    if shown:
+        _compiled(_roles(file, asked), [graphs.printer(shown, show, diff=diff)])
+        return
+    for name in file.chosen(asked):
+        show(graphs.titled(f"{name} as it is read", file.graph(name)))
+
+
+@main.command()
+@_model
+def explain(**options: Any) -> None:
+    """Say what becomes of each site of a model, and why."""
+    from ppc.commands.output import show
+    from ppc.explain import explained
+
+    file, asked = _read(options)
+    roles = _roles(file, asked)
+    show(explained(_compiled(roles, [])))
+
+
+@main.command()
+def backends() -> None:
+    """List the installed backends."""
+    from ppc.commands.backends import lines
+
+    for line in lines():
+        click.echo(line)
+
+
+def _read(options: dict[str, Any]) -> tuple[File, Asked]:
+    """The file and what the options say of it."""
+    from ppc.roles import Asked, File
+
+    path, name = _place(options["model"])
+    listed = [part.strip() for text in options["observe"] for part in text.split(",")]
+    asked = Asked(
+        path=path,
+        model=name,
+        guide=options["guide"],
+        observed=tuple(dict.fromkeys(filter(None, listed))) if options["observe"] else None,
+        batch_size=options["batch_size"],
+        verify=options["verify"],
+    )
+    return File.read(path, options["settings"]), asked
+
+
+def _place(text: str) -> tuple[str, str | None]:
+    """`model.py:name` as path and name; a file whose own name has a colon is that file."""
+    path, colon, name = text.rpartition(":")
+    if colon and name.isidentifier() and not os.path.exists(text):
+        return path, name
+    return text, None
+
+
+def _roles(file: File, asked: Asked) -> Roles:
+    """What is compiled; warnings are shown."""
+    from ppc.diagnostics.render import render_all
+    from ppc.roles import resolve
+
+    roles = resolve(file, asked)
+    if roles.warnings:
+        _complain(render_all(roles.warnings) + "\n")
+    return roles
+
+
+def _compiled(roles: Roles, observers: list[Observer]) -> Compilation:
+    from ppc.compiler import compile_loss
+
+    guide = roles.guide.graph if roles.guide else None
+    return compile_loss(roles.model.graph, guide, roles.options, observers=observers)
+
+
+def _complain(text: str) -> None:
+    click.echo(text, err=True)
+
+
+if __name__ == "__main__":
+    main(prog_name="ppc")

@@ -1,0 +1,1 @@
+"""What the commands of `ppc` do, apart from reading their options."""

@@ -1,0 +1,28 @@
+"""Lists the installed backends and whether what they run on is there; nothing of it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from ppc.registry import backend, names
+
+
+def lines() -> Iterator[str]:
+    """A line for each backend."""
+    for name in names():
+        requires = backend(name).requires
+        missing = [package for package in requires if find_spec(package) is None]
+        found = ", ".join(_found(package) for package in requires)
+        note = f"; it emits, and runs after pip install 'ppc-compiler[{name}]'" if missing else ""
+        yield f"{name}: {found}{note}"
+
+
+def _found(package: str) -> str:
+    if find_spec(package) is None:
+        return f"{package} is not installed"
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:  # a module without metadata, on the path
+        return f"{package} of unknown version"

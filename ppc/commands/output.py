@@ -1,0 +1,60 @@
+"""Where the commands write: standard output as UTF-8, and files that are whole or not there."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from contextlib import suppress
+
+import click
+
+from ppc.diagnostics import KindError
+from ppc.diagnostics.command import NotWritten, OverSource
+
+
+def show(text: str) -> None:
+    """Write text to standard output, in UTF-8 whatever the terminal says: programs are UTF-8."""
+    click.echo(text.encode("utf-8", "backslashreplace"), nl=not text.endswith("\n"))
+
+
+def write(path: str, text: str, source: str) -> None:
+    """Write a file whole: on any error an earlier file of that name is as it was.
+
+    `source` is the file that must not be written over. Raises KindError.
+    """
+    target = os.path.realpath(path)
+    if os.path.exists(target) and os.path.exists(source) and os.path.samefile(target, source):
+        raise KindError(OverSource(path=path))
+    try:
+        if os.path.exists(target) and not os.path.isfile(target):
+            with open(target, "w", encoding="utf-8") as file:  # a pipe or device; not a folder
+                file.write(text)
+        else:
+            _replace(target, text)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise KindError(NotWritten(path=path, reason=reason)) from None
+
+
+def _replace(target: str, text: str) -> None:
+    folder, name = os.path.split(target)
+    handle, part = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=folder)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(part, _mode(target))
+        os.replace(part, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+def _mode(target: str) -> int:
+    """The permissions of the file that is replaced, or those of a new file."""
+    with suppress(OSError):
+        return stat.S_IMODE(os.stat(target).st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,58 @@
+"""Batches: of which plates a step sees some of the rows.
+
+What: marks the plates that are asked for as subsampled, and says why others are not.
+Before: `plate N = N`.  After: `plate N = N subsampled`.
+When not: a plate in which nothing is observed has no rows that a batch could take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ppc.diagnostics.notes import NotBatched
+from ppc.ir.nodes import Graph
+from ppc.ir.types import Axis
+
+
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """A model with its subsampled plates marked, and a note on each other plate."""
+
+    model: Graph
+    notes: tuple[NotBatched, ...]
+
+
+def run(model: Graph, subsample: Collection[str]) -> Batched:
+    """Mark the plates of `subsample` that observed rows fill."""
+    observed = {a for s in model.samples if s.role == "observed" for a in s.type.axes}
+    axes = tuple(
+        replace(axis, subsampled=axis.name in subsample and axis.name in observed)
+        for axis in model.axes
+    )
+    return Batched(replace(model, axes=axes), tuple(_notes(axes, observed)))
+
+
+def plates(model: Graph, observed: Collection[str]) -> tuple[str, ...]:
+    """The plate whose rows make batches: the outermost one of open size that data fill."""
+    filled = {a for s in model.samples if s.name in observed for a in s.type.axes}
+    rows = [axis.name for axis in model.axes if axis.name in filled and axis.size.value is None]
+    return tuple(rows[:1])
+
+
+def _notes(axes: Collection[Axis], observed: Collection[str]) -> Iterator[NotBatched]:
+    some = any(axis.subsampled for axis in axes)
+    for axis in axes:
+        if axis.kind == "plate" and not axis.subsampled:
+            yield NotBatched(about=axis.name, reason=_reason(axis, observed, some))
+
+
+def _reason(
+    axis: Axis, observed: Collection[str], some: bool
+) -> Literal["not asked", "no data", "fixed size", "another plate"]:
+    if axis.name not in observed:
+        return "no data"
+    if axis.size.value is not None:
+        return "fixed size"
+    return "another plate" if some else "not asked"
