@@ -23,7 +23,6 @@ from ppc.diagnostics.command import (
     UnknownGuide,
     UnknownHyperparameter,
 )
-from ppc.diagnostics.data import BadNumber
 from ppc.diagnostics.model import nearest
 from ppc.diagnostics.model_language import NoModel
 from ppc.ir.nodes import Graph, Hyper, operands
@@ -294,6 +293,8 @@ def _number(
         value = call.arguments.get(name, default)
         good = isinstance(value, int | kind) and not isinstance(value, bool)
         if not (good and 0 < value < float("inf")):
+            from ppc.diagnostics.data import BadNumber
+
             expected = "a positive number" if kind is float else "a positive integer"
             raise CompileError(
                 BadNumber(argument=name, expected=expected, found=repr(value), span=call.span)
