@@ -35,7 +35,7 @@ class JaxBackend:
 
     def emit_function(self, graph: Graph) -> str:
         """The text of a module with the function `query` of a positional graph."""
-        from ppc_jax.program import emit_function
+        from ppc_jax.scope import emit_function
 
         return emit_function(graph)
 
@@ -101,7 +101,8 @@ def _load(text: str, name: str) -> ModuleType:
     path = f"<emitted {name} {hash(text) & 0xFFFFFFFF:08x}>"
     # So that a traceback from inside an emitted program shows its lines.
     linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
-    exec(compile(text, path, "exec"), module.__dict__)  # our own emitted text
+    code = compile(text, path, "exec", dont_inherit=True)
+    exec(code, module.__dict__)  # noqa: S102  # printed from a tree, where no text of a user is code
     return module
 
 

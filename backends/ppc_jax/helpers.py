@@ -24,7 +24,7 @@ def _log1mexp_jvp(primals, tangents):
 _LOG1PMX = '''
 @jax.custom_jvp
 def _log1pmx(x):
-    """log(1 + x) - x for x > -1; near 0 by log(1 + x) = 2 artanh(r), r = x / (2 + x)."""
+    """log(1 + x) - x for x > -1; near 0 by log(1 + x) = 2 artanh(x / (2 + x))."""
     near = jnp.abs(x) < 0.5
     r = jnp.where(near, x / (2 + x), 0.0)
     series = jnp.zeros_like(r)
@@ -68,7 +68,7 @@ def _lgamma_correction_jvp(primals, tangents):
 
 
 def _lgamma_correction_slope(x):
-    """digamma(x) - log x + 1 / (2 x) for x > 0, by the derivatives of the same series."""
+    """digamma(x) - log x + 1 / (2 x), x > 0, by the derivatives of the same series."""
     small = x < 10
     shifted = jnp.where(small, x + 10, x)
     total = jnp.zeros_like(shifted)

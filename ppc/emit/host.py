@@ -1,7 +1,7 @@
 """How NumPy and SciPy compute each primitive on the host, for the stage that runs once a fit.
 
-Floats are float64 there and rounded at the end. What neither library has is missing: such nodes
-stay with the backend.
+Floats are float64 there and rounded at the end. What neither library has, or not
+to full accuracy, is missing: such nodes stay with the backend.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ _FUNCTIONS = {
     "ndtri": "special.ndtri",
     "lgamma": "special.gammaln",
     "digamma": "special.digamma",
-    "lbeta": "special.betaln",
     "xlogy": "special.xlogy",
     "xlog1py": "special.xlog1py",
 }

@@ -159,7 +159,8 @@ def amortised_inputs(guide: Graph, latent: str) -> tuple[str, ...]:
 def row_parameters(guide: Graph, latent: str) -> tuple[str, ...]:
     """The parameters with a row for each datum that the factor of `latent` reads."""
     nodes = guide.by_name()
-    todo, found = [latent], {}
+    todo = [latent]
+    found: dict[str, None] = {}
     while todo:
         node = nodes[todo.pop()]
         if isinstance(node, Param) and node.type.axes:

@@ -24,7 +24,7 @@ def inline(builder: Builder, graph: Graph, site: Site) -> dict[str, str]:
             match node:
                 case Op():
                     args = [builder.value(env[a]) for a in node.args]
-                    value = builder.op(node.primitive, *args, name=node.name, **dict(node.attrs))
+                    value = builder.op(node.primitive, *args, name=node.name, **dict(node.attrs))  # type: ignore[arg-type]  # no attribute is called span
                     env[node.name] = value.name
                 case Sample():
                     given = {p: builder.value(env[v]) for p, v in node.args}

@@ -62,7 +62,7 @@ def _elementwise(builder: Builder, node: Op, args: list[Value]) -> Value | None:
         return builder.full(folded, node.type)
     if bare != args:
         attrs = dict(node.attrs)
-        thinner = builder.op(node.primitive, *bare, name=node.name, **attrs)
+        thinner = builder.op(node.primitive, *bare, name=node.name, **attrs)  # type: ignore[arg-type]  # no attribute is called span
         if thinner.type == node.type:
             last = builder.nodes[thinner.name]
             assert isinstance(last, Op)
@@ -100,7 +100,7 @@ def _folded(node: Op, numbers: list[Number | None]) -> Number | None:
         return None
     if isinstance(result, complex) or not math.isfinite(result):
         return None
-    return result  # type: ignore[no-any-return]  # the table holds functions on numbers
+    return result
 
 
 def _identity(

@@ -33,6 +33,7 @@ from ppc.ir.nodes import (
     Node,
     Noise,
     Op,
+    Role,
     Sample,
     Support,
     rename_operands,
@@ -47,7 +48,9 @@ def run(guide: Graph, model: Graph) -> Graph:
     sites = {node.name: node for node in model.samples}
     pairs = [(q, sites[q.name]) for q in guide.samples if q.name in sites]
     guide = _distinct(_renamed(guide, model, pairs), model)
-    roles = {q.name: "observed" if q.name in observed else "latent" for q in guide.samples}
+    roles: dict[str, Role] = {
+        q.name: "observed" if q.name in observed else "latent" for q in guide.samples
+    }
     guide = replace(
         guide,
         nodes=tuple(
@@ -126,7 +129,7 @@ def _renamed(guide: Graph, model: Graph, pairs: list[tuple[Sample, Sample]]) -> 
                 axes.setdefault(mine, theirs)
     sizes: dict[str, Size | int | str] = {}
     taken = dict(model.hypers)
-    hypers = []
+    hypers: list[tuple[str, int | None]] = []
     for name, value in guide.hypers:
         other = taken.get(name, value)
         if name in taken and value is not None and other is not None and other != value:

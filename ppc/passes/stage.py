@@ -63,7 +63,7 @@ def _ready(graph: Graph, on_host: Callable[[str], bool]) -> set[str]:
         match node:
             case Const():
                 ready.add(node.name)
-            case Data() if node.origin != "weight":
+            case Data() if node.origin not in ("weight", "parameter"):
                 ready.add(node.name)
             case Op() if on_host(node.primitive) and ready.issuperset(node.args):
                 gone = dict(node.attrs).get("axes", ())

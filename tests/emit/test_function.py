@@ -113,9 +113,9 @@ hot = jax.nn.one_hot(y, 4)"""
 
 def test_long_expressions_get_names() -> None:
     b = Builder("long", "function", hypers=[("k", None)])
-    x = b.data("a_rather_long_name_of_an_array", Tensor("f32", (), (K,)))
+    x = b.data("a_rather_long_name_of_array", Tensor("f32", (), (K,)))
     b.output("value", ops.sum_all(ops.exp(x * x) * ops.log(x + 1.0) - ops.sin(x) * ops.cos(x)))
-    name = "a_rather_long_name_of_an_array"
+    name = "a_rather_long_name_of_array"
     assert (
         emit(b.build(), **{name: name})
         == f"""\
@@ -191,7 +191,8 @@ def test_the_table_of_jax_is_complete() -> None:
 
 def test_the_host_lacks_only_what_numpy_and_scipy_lack() -> None:
     lacking = set(PRIMITIVES) - NAMED_AXIS_PRIMITIVES - set(HOST.rows)
-    assert lacking == {"implicit", "log1mexp", "log1pmx", "lgamma_correction"}
+    # SciPy's betaln loses digits beside a large argument.
+    assert lacking == {"implicit", "lbeta", "log1mexp", "log1pmx", "lgamma_correction"}
 
 
 def test_imports_are_sorted_as_linters_want() -> None:

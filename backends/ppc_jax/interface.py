@@ -1,0 +1,150 @@
+"""What the functions of an emitted program pass to one another, and by which names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ppc.emit.names import Names, identifier
+from ppc.emit.program import Parameter, Program
+from ppc.emit.tree import (
+    Call,
+    Constant,
+    Expr,
+    Name,
+    Param,
+    Subscript,
+    dotted,
+)
+from ppc.ir.sizes import Size
+from ppc.passes.layout import rows_name
+from ppc_jax.scope import MODULE_NAMES, Root
+
+
+@dataclass(slots=True)
+class Interface:
+    """The names and expressions that the parts of one program share."""
+
+    program: Program
+    names: Names = field(init=False)
+    groups: dict[str, dict[str, Parameter]] = field(init=False)  # layer to its fields
+    classes: dict[tuple[str, ...], str] = field(init=False)  # fields of a layer to their class
+    columns: dict[str, str] = field(init=False)  # field of Data by array
+    noises: dict[str, str] = field(init=False)  # field of Noise by noise node
+    init_args: tuple[Expr, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        program = self.program
+        self.names = Names(MODULE_NAMES)
+        self.groups = {}
+        for p in program.parameters:
+            group, _, own = p.name.rpartition(".")
+            self.groups.setdefault(group or p.name, {})[own if group else ""] = p
+        self.classes = {}
+        for fields in self.groups.values():
+            if "" not in fields and tuple(fields) not in self.classes:
+                wanted = "Dense" if set(fields) <= {"kernel", "bias"} else "Layer"
+                self.classes[tuple(fields)] = self.names.fresh(wanted)
+        fields_of_data = Names()
+        self.columns = {c.name: fields_of_data.fresh(c.name) for c in program.columns}
+        fields_of_noise = Names()
+        self.noises = {
+            n.name: fields_of_noise.fresh(n.site.replace(".", "_")) for n in program.noise
+        }
+
+    @property
+    def batched(self) -> bool:
+        """Whether a step sees a batch of rows."""
+        return self.program.batch is not None
+
+    @property
+    def packed(self) -> bool:
+        """Small parameters are one vector in the loop; each leaf would cost its own kernels."""
+        return all(len(p.shape) <= 1 and p.rows is None for p in self.program.parameters)
+
+    @property
+    def rowwise(self) -> bool:
+        """Whether some parameters have a row for each datum of the batched plate."""
+        return any(p.rows is not None for p in self.program.parameters)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether some noise depends on the parameters."""
+        return any(n.drawn for n in self.program.noise)
+
+    @property
+    def form(self) -> str:
+        """How the parameters stand in the templates."""
+        if self.rowwise:
+            return "rowwise"
+        return "packed" if self.packed else "plain"
+
+    def where(self, group: str) -> str:
+        """The path of the tuple that holds a parameter or a layer."""
+        if not self.rowwise:
+            return "params"
+        rows = any(p.rows is not None for p in self.groups[group].values())
+        return "params.rows" if rows else "params.shared"
+
+    def param(self, name: str) -> Expr:
+        """The expression of a parameter."""
+        group, _, own = name.rpartition(".")
+        path = f"{self.where(group or name)}.{identifier(group or name)}"
+        return dotted(f"{path}.{identifier(own)}" if group else path)
+
+    def sizes_param(self) -> Param:
+        """The parameter `sizes` of a function."""
+        default = None if None in self.program.hypers.values() else Name("SIZES")
+        return Param("sizes", Name("Sizes"), default)
+
+    def hyper_sizes(self, sizes: str = "sizes") -> dict[str, Expr]:
+        """The expressions of the sizes that the data do not fix."""
+        return {name: dotted(f"{sizes}.{name}") for name in self.program.hypers}
+
+    def data_roots(self, data: str = "data") -> list[Root]:
+        """The arrays of the data, all rows."""
+        return [
+            Root(dotted(f"{data}.{own}"), c.shape)
+            for c, own in zip(self.program.columns, self.columns.values(), strict=True)
+        ]
+
+    def params_of(self, outputs: Mapping[str, Expr]) -> Expr:
+        """`Params(...)` from an expression for each parameter."""
+        fields: dict[str, list[tuple[str | None, Expr]]] = {}
+        for group, own in self.groups.items():
+            if "" in own:
+                value = outputs[group]
+            else:
+                made = tuple((identifier(f), outputs[p.name]) for f, p in own.items())
+                value = Call(Name(self.classes[tuple(own)]), (), made)
+            fields.setdefault(self.where(group), []).append((identifier(group), value))
+        if not self.rowwise:
+            return Call(Name("Params"), (), tuple(fields["params"]))
+        parts = [Call(Name(f.capitalize()), (), tuple(fields.get(f"params.{f}", ())))
+                 for f in ("shared", "rows")]  # fmt: skip
+        return Call(Name("Params"), tuple(parts))
+
+    @property
+    def rest(self) -> tuple[tuple[str, str], ...]:
+        """The parameters of the loss besides parameters and noise, with their types."""
+        if self.batched:
+            return (("batch", "Data"), ("weight", "Array"))
+        return (("data", "Data"),)
+
+    def rows_expr(self) -> Expr:
+        """The number of rows of the batched plate."""
+        column = next(c for c in self.program.columns if c.rows is not None)
+        assert column.rows is not None
+        return Subscript(dotted(f"data.{self.columns[column.name]}.shape"), Constant(column.rows))
+
+    def size_flags(self) -> dict[str, str]:
+        """The option of the command for each size that the data do not fix."""
+        taken = set("data epochs batch-size learning-rate seed out resume help".split())
+        taken |= {"checkpoint-every", "patience", "device", "float64"}
+        flags = {n: identifier(n).replace("_", "-") for n in self.program.hypers}
+        return {n: f"size-{flag}" if flag in taken else flag for n, flag in flags.items()}
+
+    def batch_size_text(self, size: Size) -> str:
+        """A size for a comment; the rows of a batch are M."""
+        batch = self.program.batch
+        return str(size.substitute({rows_name(batch): "M"} if batch else {}))

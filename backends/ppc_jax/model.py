@@ -1,0 +1,211 @@
+"""The functions of an emitted program that come from the model: start, data, loss, results."""
+
+from __future__ import annotations
+
+from ppc.emit import host
+from ppc.emit.function import used_names
+from ppc.emit.keys import site_key
+from ppc.emit.quote import expression
+from ppc.emit.tree import (
+    Attribute,
+    Call,
+    Constant,
+    Dict,
+    Expr,
+    Hex,
+    Name,
+    Param,
+    Return,
+    Stmt,
+    Subscript,
+    Tuple,
+    call,
+    dotted,
+)
+from ppc.ir.nodes import Graph
+from ppc.ir.sizes import Size
+from ppc.passes import dce
+from ppc.passes.layout import rows_name
+from ppc_jax.interface import Interface
+from ppc_jax.scope import Root, Scope, Sizer, function, standard
+
+_DTYPES = {"i32": "jnp.int32", "bool": "bool"}
+_DOCS = {
+    "parameters": "Every parameter on its support, by name.",
+    "log_density": "log p of all sites: values on their supports, all rows, no Jacobian.",
+    "sample_prior": "Draws of every site from the model: [draws, plates..., shape...].",
+    "posterior": "Draws of the latent sites from the guide: [draws, plates..., shape...].",
+    "predict": "Draws of the observed sites from the posterior predictive.",
+}
+
+
+def init_params(io: Interface) -> Stmt:
+    """The function that makes the initial parameters."""
+    scope = Scope(io.program.init, io.names.nested(), {}, io.data_roots(),
+                  io.hyper_sizes())  # fmt: skip
+    scope.draw_noise()
+    outputs = scope.emit()
+    body = scope.finished(Return(io.params_of(outputs)))
+    used = set(used_names(body))
+    params = [Param("key", Name("Array"))]
+    if "data" in used:
+        params.append(Param("data", Name("Data")))
+    if "sizes" in used:
+        params.append(io.sizes_param())
+    given = {"key": Name("key"), "data": Name("data"), "sizes": dotted("plan.sizes")}
+    io.init_args = tuple(given[q.name] for q in params)
+    return function("init_params", params, body, "Params", "The initial parameters.")
+
+
+def prepare(io: Interface) -> Stmt:
+    """The function that makes `Data` of host arrays."""
+    given = [c for c in io.program.columns if c.given]
+    names = io.names.nested()
+    own = {c.name: names.fresh(c.name) for c in given}
+    values: dict[str, Expr] = {c.name: Name(own[c.name]) for c in given}
+    body: list[Stmt] = []
+    if io.program.prepare is not None:
+        inputs: dict[str, Expr] = {
+            c.name: call("np.asarray", Name(own[c.name]), Name("float"))
+            if c.dtype == "f32" else Name(own[c.name])
+            for c in given
+        }  # fmt: skip
+        roots = [Root(Name(own[c.name]), c.shape) for c in given]
+        scope = Scope(io.program.prepare, names, inputs, roots, {}, table=host.TABLE)
+        values |= scope.emit()
+        body += scope.finished()
+    fields = []
+    for c in io.program.columns:
+        dtype: Expr = Name("float") if c.dtype == "f32" else dotted(_DTYPES[c.dtype])
+        array = call("jnp.asarray", values[c.name], dtype)
+        fields.append((io.columns[c.name], array))
+    body.append(Return(Call(Name("Data"), (), tuple(fields))))
+    params = [Param(own[c.name], dotted("np.ndarray")) for c in given]
+    doc = "The data as the loop reads them."
+    if io.program.prepare is not None:
+        doc += "\n\nWhat depends on them alone is computed here, once, in double precision."
+    return function("prepare", params, body, "Data", doc)
+
+
+def loss(io: Interface) -> list[Stmt]:
+    """The loss, its terms, and what completes their noise."""
+    data = io.rest[0][0]
+    scope = loss_scope(io, io.program.loss)
+    outputs = scope.emit()
+    terms = Dict(tuple((Constant(site), expr) for site, expr in outputs.items()))
+    body = scope.finished(Return(terms))
+    params = [Param("params", Name("Params")), Param("noise", Name("Noise"))]
+    params += [Param(name, Name(type_)) for name, type_ in io.rest]
+    doc = "The negative evidence lower bound, one draw of the guide, by site."
+    if io.batched:
+        doc += (
+            "\n\nweight f32[M] is the number of batches for a row of the data and 0 for padding,"
+            "\nso that the mean over an epoch is the full loss."
+        )
+    returns = Subscript(Name("dict"), Tuple((Name("str"), Name("Array"))))
+    names = [Name(q.name) for q in params]
+    total = call("sum", call(Attribute(call("loss_terms", *names), "values")))
+    return [
+        function("loss_terms", params, body, returns, doc),
+        function("loss", params, [Return(total)], "Array", "The sum of `loss_terms`."),
+        *draw_rest(io, data),
+    ]
+
+
+def loss_scope(io: Interface, graph: Graph) -> Scope:
+    """A scope with the inputs of the loss."""
+    data = io.rest[0][0]
+    inputs: dict[str, Expr] = {p.name: io.param(p.name) for p in io.program.parameters}
+    inputs |= {name: dotted(f"{data}.{own}") for name, own in io.columns.items()}
+    inputs |= {name: dotted(f"noise.{own}") for name, own in io.noises.items()}
+    rows = rows_name(io.program.batch) if io.program.batch else None
+    roots: list[Root] = []
+    if io.program.weight and rows:
+        inputs[io.program.weight] = Name("weight")
+        roots.append(Root(Name("weight"), (Size.of(rows),)))
+    for c in io.program.columns:
+        shape = list(c.shape)
+        if rows and c.rows is not None:
+            shape[c.rows] = Size.of(rows)
+        roots.append(Root(dotted(f"{data}.{io.columns[c.name]}"), tuple(shape)))
+    roots += [Root(io.param(p.name), p.shape) for p in io.program.parameters
+              if p.rows is None]  # fmt: skip
+    return Scope(graph, io.names.nested(), inputs, roots, {})
+
+
+def draw_rest(io: Interface, data: str) -> list[Stmt]:
+    """The noise that depends on the parameters, drawn in the step."""
+    drawn = [n for n in io.program.noise if n.drawn]
+    if not drawn:
+        return []
+    scope = loss_scope(io, io.program.loss)
+    for n in drawn:
+        del scope.inputs[n.name]
+    scope.draw_noise()
+    replaced = tuple((io.noises[n.name], scope.inputs[n.name]) for n in drawn)
+    body = scope.finished(Return(Call(dotted("noise._replace"), (), replaced)))
+    params = [Param("params", Name("Params")), Param("noise", Name("Noise"))]
+    params += [Param(name, Name(type_)) for name, type_ in io.rest]
+    params.append(Param("key", Name("Array")))
+    doc = "The noise completed by draws whose distribution depends on the parameters."
+    return [function("draw_rest", params, body, "Noise", doc)]
+
+
+def noise(io: Interface) -> list[Stmt]:
+    """The function that draws the standard noise of a block."""
+    names = io.names.nested()
+    names.reserve("block", "length")
+    sizes = io.hyper_sizes("plan.sizes")
+    if io.program.batch:
+        sizes[rows_name(io.program.batch)] = dotted("plan.width")
+    finder = Sizer(names, io.data_roots(), sizes)
+    fields: list[tuple[str | None, Expr]] = []
+    for n in io.program.noise:
+        if n.drawn:
+            fields.append((io.noises[n.name], Constant(None)))
+            continue
+        key = expression("jr.fold_in(jr.fold_in(key, __site__), block)", site=Hex(site_key(n.site)))
+        shape = Tuple((Name("length"), *(finder.expr(s) for s in n.shape)))
+        fields.append((io.noises[n.name], standard(n.kind, key, shape)))
+    body = finder.bound([Return(Call(Name("Noise"), (), tuple(fields)))])
+    params = [Param("key", Name("Array")), Param("block", Name("Array")),
+              Param("length", Name("int")), Param("data", Name("Data")),
+              Param("plan", Name("Plan"))]  # fmt: skip
+    doc = "The noise of a block of steps, one draw for each site and block."
+    return [function("draw_noise", params, body, "Noise", doc)]
+
+
+def functions(io: Interface) -> list[Stmt]:
+    """Densities and samplers of the fitted model."""
+    return [result(io, name, graph) for name, graph in io.program.functions.items()]
+
+
+def result(io: Interface, name: str, graph: Graph) -> Stmt:
+    """A density or a sampler of the fitted model."""
+    names = io.names.nested()
+    names.reserve(name)
+    known = {p.name for p in io.program.parameters}
+    given = [d for d in graph.data if d.name not in known]
+    used = dce.reached(graph, [n for _, n in graph.outputs], samples=False)
+    given = [d for d in given if d.name in used]
+    own = {d.name: names.fresh(d.name) for d in given}
+    inputs: dict[str, Expr] = {p.name: io.param(p.name) for p in io.program.parameters}
+    inputs |= {d.name: Name(own[d.name]) for d in given}
+    roots = [Root(Name(own[d.name]), d.type.shape) for d in given]
+    roots += [Root(io.param(p.name), p.shape) for p in io.program.parameters]
+    scope = Scope(graph, names, inputs, roots, {}, open_sizes=True)
+    scope.draw_noise()
+    outputs = scope.emit()
+    scalar = name == "log_density"
+    if scalar:
+        result: Expr = next(iter(outputs.values()))
+    else:
+        result = Dict(tuple((Constant(k.partition(".")[0]), v) for k, v in outputs.items()))
+    body = scope.finished(Return(result))
+    idents = set(used_names(body))
+    params = [Param("params", Name("Params"))]
+    params += [Param("key", Name("Array"))] if "key" in idents else []
+    params += [Param(own[d.name], Name("Array")) for d in given]
+    params += [Param(n, Name("int"), kind="keyword") for n in scope.open]
+    returns: Expr = Subscript(Name("dict"), Tuple((Name("str"), Name("Array"))))
+    return function(name, params, body, Name("Array") if scalar else returns, _DOCS[name])

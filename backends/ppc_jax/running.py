@@ -1,0 +1,214 @@
+"""The parts of an emitted program that run it: the loop, its files, its command."""
+
+from __future__ import annotations
+
+from ppc.emit import host
+from ppc.emit.keys import site_key
+from ppc.emit.names import identifier
+from ppc.emit.quote import expression, statements
+from ppc.emit.tree import (
+    Assign,
+    Call,
+    Constant,
+    Expr,
+    ExprStmt,
+    Hex,
+    Name,
+    Param,
+    Return,
+    Stmt,
+    Tuple,
+    call,
+    dotted,
+)
+from ppc_jax import templates
+from ppc_jax.declarations import dims
+from ppc_jax.interface import Interface
+from ppc_jax.scope import Root, Scope, Sizer, function
+
+
+def loop(io: Interface) -> list[Stmt]:
+    """The fit, and what it calls."""
+    sized = bool(io.program.hypers)
+    rest = [Name(name) for name, _ in io.rest]
+    args = (Name("step_noise"), *rest)
+    sizes_arg = (Name("sizes"),) if sized else ()
+    checks = equality_checks(io)
+    body = statements(
+        templates.FIT,
+        batched=io.batched,
+        init_state=statements(templates.INIT[io.form]),
+        batch_size_param=[Param("batch_size", Name("int"), Constant(100), "keyword")]
+        if io.batched else [],
+        sizes_param=[Param("sizes", Name("Sizes"), io.sizes_param().default, "keyword")]
+        if sized else [],
+        sizes_arg=sizes_arg,
+        init_args=io.init_args,
+        checks=checks,
+        **({"rows": io.rows_expr()} if io.batched else {}),
+    )  # fmt: skip
+    own = {"packed": "unpack(flat)", "rowwise": "local", "plain": "params"}[io.form]
+    steps = {
+        "packed": templates.STEP_PACKED,
+        "rowwise": templates.STEP_ROWWISE,
+        "plain": templates.STEP,
+    }
+    step = statements(steps[io.form], inputs=step_inputs(io, own), args=args)
+    body += statements(
+        templates.BLOCK,
+        batched=io.batched,
+        packed=io.packed,
+        why=templates.WHY_PACKED if io.packed else "",
+        step=step,
+        loop=statements(templates.LOOP_PACKED if io.packed else templates.LOOP),
+    )
+    if io.rowwise:
+        body += statements(templates.UPDATE_ROWS)
+    if io.batched:
+        body += statements(templates.ROWS, gathered=gathered(io),
+                           rows_key=Hex(site_key("rows of the data")))  # fmt: skip
+    params = "local = state.params._replace(rows=take_rows(state.params.rows, rows[i]))"
+    own = "local" if io.rowwise else "params"
+    body += statements(
+        templates.EXPLAIN,
+        batched=io.batched,
+        drawn=io.drawn,
+        params=statements(params if io.rowwise else "params = state.params"),
+        own=Name(own),
+        inputs=step_inputs(io, own),
+        args=args,
+    )
+    return body
+
+
+def step_inputs(io: Interface, params: str) -> list[Stmt]:
+    """The statements of a step that make the arguments of the loss."""
+    body = statements("step_noise = _at(noise, i)")
+    if io.batched:
+        body += statements("batch, weight = take(data, rows[i], plan)")
+    if io.drawn:
+        rest = [Name(name) for name, _ in io.rest]
+        body += statements(
+            "step_noise = draw_rest(__params__, step_noise, *__rest__, "
+            "jr.fold_in(key, first + i))",
+            params=expression(params), rest=rest,
+        )  # fmt: skip
+    return body
+
+
+def gathered(io: Interface) -> Expr:
+    """`Data(...)` with the rows of a batch."""
+    fields = []
+    for c in io.program.columns:
+        array = dotted(f"data.{io.columns[c.name]}")
+        if c.rows is not None:
+            array = expression(
+                "jnp.take(__array__, rows, axis=__axis__, mode='clip')",
+                array=array, axis=Constant(c.rows),
+            )  # fmt: skip
+        fields.append((io.columns[c.name], array))
+    return Call(Name("Data"), (), tuple(fields))
+
+
+def equality_checks(io: Interface) -> list[Stmt]:
+    """Refusals of sizes that fixed values made equal at compile time and that differ now."""
+    finder = Sizer(io.names.nested(), io.data_roots(), io.hyper_sizes())
+    body: list[Stmt] = []
+    for a, b in io.program.equalities:
+        if (a.names | b.names) - finder.known:
+            continue
+        text = f"the program was made for {a} == {b}"
+        body += statements(
+            "if __a__ != __b__:\n    raise ValueError(__text__)",
+            a=finder.expr(a), b=finder.expr(b), text=Constant(text),
+        )  # fmt: skip
+    return finder.bound(body)
+
+
+def files(io: Interface) -> list[Stmt]:
+    """Reading data, reading and writing fits, the command."""
+    listed = ", ".join(f"{c.name} {dims(c.dtype, c.shape)}" for c in io.program.columns if c.given)
+    options: dict[str, Expr] = {}
+    if io.batched:
+        options["batch_size"] = expression('options["batch_size"]')
+    if io.program.hypers:
+        options["sizes"] = Name("sizes")
+    return [
+        load_data(io),
+        *statements(templates.FILES),
+        *statements(
+            templates.COMMAND,
+            batched=io.batched,
+            sizes_arg=(Name("sizes"),) if io.program.hypers else (),
+            options_arg=options,
+            size_options=size_options(io),
+            sizes=chosen_sizes(io),
+            description=Constant(f"Fit {io.program.name} by SVI."),
+            data_help=Constant(f"npz with {listed}"),
+            **({"rows": io.rows_expr()} if io.batched else {}),
+        ),
+    ]
+
+
+def load_data(io: Interface) -> Stmt:
+    """The function that reads and checks a file of data."""
+    given = [c for c in io.program.columns if c.given]
+    names = io.names.nested()
+    names.reserve("path", "arrays")
+    own = {c.name: names.fresh(c.name) for c in given}
+    values: dict[str, Expr] = {name: Name(local) for name, local in own.items()}
+    body: list[Stmt] = list(statements("arrays = read_npz(path)"))
+    for c in given:
+        kinds = "fiub" if c.dtype == "f32" else "iub"
+        column = expression(
+            "_column(arrays, __site__, __ndim__, __kinds__)",
+            site=Constant(c.name), ndim=Constant(len(c.shape)), kinds=Constant(kinds),
+        )  # fmt: skip
+        body.append(Assign(values[c.name], column))
+    roots = [Root(values[c.name], c.shape) for c in given]
+    finder = Sizer(names, roots, io.hyper_sizes())
+    checks: list[Stmt] = []
+    for c in given:
+        if len(given) > 1 and all(s.names <= finder.known for s in c.shape):
+            shape = Tuple(tuple(finder.expr(s) for s in c.shape))
+            checks.append(ExprStmt(call("_check_shape", Constant(c.name), values[c.name], shape)))
+    for name, (graph, words) in io.program.supports.items():
+        scope = Scope(graph, names, dict(values), [], {}, table=host.TABLE)
+        scope.sizer = finder
+        inside = scope.emit()[name]
+        check = ExprStmt(call("_check_rows", Constant(name), inside, Constant(words)))
+        checks += [*scope.body, check]
+    body += finder.bound(checks)
+    body.append(Return(call("prepare", *values.values())))
+    params = [Param("path", Name("str"))]
+    if io.program.hypers:
+        params.append(io.sizes_param())
+    doc = "Read the data from an npz, or raise ValueError with what is wrong with it."
+    return function("load_data", params, body, "Data", doc)
+
+
+def size_options(io: Interface) -> list[Stmt]:
+    """An option for each size that the data do not fix."""
+    body: list[Stmt] = []
+    for name, flag in io.size_flags().items():
+        value = io.program.hypers[name]
+        template = "add(__flag__, type=_positive, required=True, help=__text__)"
+        if value is not None:
+            template = "add(__flag__, type=_positive, default=__value__, help=__text__)"
+        text = f"size {name}" + ("" if value is None else f" (default: {value})")
+        body += statements(
+            template, flag=Constant(f"--{flag}"), text=Constant(text),
+            **({} if value is None else {"value": Constant(value)}),
+        )  # fmt: skip
+    return body
+
+
+def chosen_sizes(io: Interface) -> list[Stmt]:
+    """`sizes = Sizes(...)` from the options."""
+    if not io.program.hypers:
+        return []
+    chosen = tuple(
+        (identifier(name), dotted(f"args.{flag.replace('-', '_')}"))
+        for name, flag in io.size_flags().items()
+    )
+    return [Assign(Name("sizes"), Call(Name("Sizes"), (), chosen))]

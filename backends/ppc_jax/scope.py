@@ -1,0 +1,242 @@
+"""Functions that compute a graph: where their sizes and their noise come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from ppc.emit import host
+from ppc.emit.function import emit_body, helpers_used, used_names
+from ppc.emit.imports import sorted_imports
+from ppc.emit.keys import site_key
+from ppc.emit.names import Names, identifier
+from ppc.emit.printer import print_module
+from ppc.emit.quote import expression, statements
+from ppc.emit.table import Table, size_expr
+from ppc.emit.tree import (
+    Assign,
+    Attribute,
+    Constant,
+    Dict,
+    Expr,
+    FunctionDef,
+    Hex,
+    Import,
+    ImportFrom,
+    Module,
+    Name,
+    Param,
+    Return,
+    Stmt,
+    Subscript,
+    Tuple,
+    call,
+)
+from ppc.ir.nodes import Graph, Noise
+from ppc.ir.sizes import Size
+from ppc.passes import dce
+from ppc_jax import templates
+from ppc_jax.expressions import TABLE, imports_used
+
+_IMPORTS: Mapping[str, Import | ImportFrom] = {
+    **{name: Import(name) for name in ("argparse", "functools", "math", "os", "sys", "zipfile")},
+    "optax": Import("optax"),
+    "np": Import("numpy", "np"),
+    "jr": Import("jax.random", "jr"),
+    "Array": ImportFrom("jax", (("Array", None),)),
+    "Callable": ImportFrom("collections.abc", (("Callable", None),)),
+    "NamedTuple": ImportFrom("typing", (("NamedTuple", None),)),
+    "special": host.IMPORTS["special"],
+    "ravel_pytree": ImportFrom("jax.flatten_util", (("ravel_pytree", None),)),
+}
+MODULE_NAMES = (
+    "Array BLOCK_ELEMENTS BLOCK_STEPS Callable Data Fit NamedTuple Noise OptState Params Plan "
+    "REPLAY_BLOCKS Rows SIZES Shared Sizes State batch batch_rows block_steps data draw_noise "
+    "draw_rest explain fit init_params key lax load_data load_fit log_density loss loss_terms "
+    "main noise parameters params plan posterior predict prepare ravel_pytree read_npz "
+    "run_block run_command sample_prior save_fit sizes stalled start_fit take take_rows "
+    "update_rows weight "
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """An expression whose dimensions are known by name: where a function learns its sizes."""
+
+    expr: Expr
+    shape: tuple[Size, ...]
+
+
+def standard(kind: str, key: Expr, shape: Expr) -> Expr:
+    """A draw of standard noise."""
+    if kind == "uniform":
+        return call("_uniform", key, shape)
+    return call({"normal": "jr.normal", "gumbel": "jr.gumbel"}[kind], key, shape)
+
+
+def drawn(sampler: str, key: Expr, args: Sequence[Expr]) -> Expr:
+    """A draw whose distribution depends on arguments."""
+    if sampler == "poisson":
+        return expression("jr.poisson(__key__, __rate__).astype(float)", key=key, rate=args[0])
+    return call({"log_gamma": "jr.loggamma"}[sampler], key, *args)
+
+
+@dataclass(slots=True)
+class Sizer:
+    """Finds named sizes in the shapes of a function's inputs, and binds those that are used."""
+
+    names: Names
+    roots: Sequence[Root]
+    given: Mapping[str, Expr]
+    fixed: Mapping[str, int] = field(default_factory=dict)  # sizes that are numbers
+    found: dict[str, Expr] = field(default_factory=dict)  # where a size is read
+    local: dict[str, str] = field(default_factory=dict)  # its variable
+
+    def __post_init__(self) -> None:
+        for root in self.roots:
+            for i, size in enumerate(root.shape):
+                if size.name is not None and size.name not in self.given:
+                    where = Subscript(Attribute(root.expr, "shape"), Constant(i))
+                    self.found.setdefault(size.name, where)
+        self.found |= self.given
+        self.local = {name: self.names.fresh(name) for name in self.found}
+
+    @property
+    def known(self) -> set[str]:
+        """The sizes that are found."""
+        return set(self.found)
+
+    def variables(self) -> dict[str, Expr]:
+        """The expression of each size."""
+        numbers: dict[str, Expr] = {name: Constant(value) for name, value in self.fixed.items()}
+        return numbers | {name: Name(own) for name, own in self.local.items()}
+
+    def expr(self, size: Size) -> Expr:
+        """A size as an expression."""
+        return size_expr(size, self.variables())
+
+    def bound(self, body: Sequence[Stmt]) -> list[Stmt]:
+        """`body` behind the assignments of the sizes that it uses."""
+        used = set(used_names(body))
+        return [
+            *(
+                Assign(Name(own), self.found[name])
+                for name, own in self.local.items()
+                if own in used
+            ),
+            *body,
+        ]
+
+
+@dataclass(slots=True)
+class Scope:
+    """The body of a function that computes a graph."""
+
+    graph: Graph
+    names: Names
+    inputs: dict[str, Expr]
+    roots: Sequence[Root]
+    given: Mapping[str, Expr]
+    table: Table = TABLE
+    open_sizes: bool = False  # sizes that nothing fixes become parameters of the function
+    open: list[str] = field(default_factory=list)
+    body: list[Stmt] = field(default_factory=list)
+    sizer: Sizer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sizer = Sizer(self.names, self.roots, self.given, self.graph.sizes)
+        if self.open_sizes:
+            mentioned = {n for node in self.graph.nodes for s in node.type.shape for n in s.names}
+            missing = [n for n in sorted(mentioned) if n not in self.sizer.known
+                       and n not in self.graph.sizes]  # fmt: skip
+            for name in missing:
+                own = identifier(name)  # an argument of the function, so it keeps its name
+                self.names.reserve(own)
+                self.open.append(own)
+                self.sizer.local[name] = own
+                self.sizer.found[name] = Name(own)
+
+    def draw_noise(self) -> None:
+        """Draw the noise that is not given, with `key`, and give it."""
+        needed = dce.reached(self.graph, [n for _, n in self.graph.outputs], samples=False)
+        for node in self.graph.nodes:
+            if not isinstance(node, Noise) or node.name in self.inputs or node.name not in needed:
+                continue
+            key = expression("jr.fold_in(key, __site__)", site=Hex(site_key(node.site)))
+            if node.kind == "draw":
+                args = self._emit(tuple((f"{i}", a) for i, a in enumerate(node.args)))
+                value = drawn(node.sampler, key, list(args.values()))
+            else:
+                shape = Tuple(tuple(self.sizer.expr(s) for s in node.type.shape))
+                value = standard(node.kind, key, shape)
+            own = self.names.fresh(node.name)
+            self.body.append(Assign(Name(own), value))
+            self.inputs[node.name] = Name(own)
+
+    def emit(self) -> dict[str, Expr]:
+        """Compute the outputs."""
+        return self._emit(self.graph.outputs)
+
+    def _emit(self, outputs: tuple[tuple[str, str], ...]) -> dict[str, Expr]:
+        body, exprs = emit_body(
+            replace(self.graph, outputs=outputs), table=self.table, inputs=self.inputs,
+            sizes=self.sizer.variables(), names=self.names,
+        )  # fmt: skip
+        self.body += body
+        return exprs
+
+    def finished(self, *last: Stmt) -> list[Stmt]:
+        """The statements, behind the assignments of the sizes that they use."""
+        body = self.sizer.bound([*self.body, *last])
+        # A size that is a parameter of the function is not assigned.
+        return [s for s in body if not (isinstance(s, Assign) and s.target == s.value)]
+
+
+def function(
+    name: str, params: Sequence[Param], body: Sequence[Stmt], returns: str | Expr, doc: str
+) -> FunctionDef:
+    """A function definition."""
+    result = Name(returns) if isinstance(returns, str) else returns
+    return FunctionDef(name, tuple(params), tuple(body), result, doc)
+
+
+def with_helpers(body: list[Stmt]) -> list[Stmt]:
+    """The functions of `body` with the helpers that they call, behind them."""
+    helpers = list(helpers_used(TABLE, body))
+    if "_uniform" in set(used_names([*body, *helpers])):
+        helpers += statements(templates.UNIFORM)
+    return [*body, *helpers]
+
+
+def imports(body: Sequence[Stmt]) -> list[Stmt]:
+    """The imports that the program needs."""
+    used = set(used_names(body))
+    own = [item for name, item in _IMPORTS.items() if name in used]
+    return sorted_imports([*own, *imports_used(body)])
+
+
+def emit_function(graph: Graph) -> str:
+    """The text of a module with `query(key, inputs, *, sizes...)` for a positional graph.
+
+    `INPUTS` lists the arrays that it takes by name, `SIZES` the numbers.
+    """
+    names = Names([*MODULE_NAMES, "query", "inputs", "INPUTS", "SIZES"])
+    used = dce.reached(graph, [name for _, name in graph.outputs], samples=False)
+    given = [d for d in graph.data if d.name in used]
+    where: dict[str, Expr] = {d.name: Subscript(Name("inputs"), Constant(d.name)) for d in given}
+    roots = [Root(where[d.name], d.type.shape) for d in given]
+    scope = Scope(graph, names, where, roots, {}, open_sizes=True)
+    scope.draw_noise()
+    outputs = scope.emit()
+    result = Dict(tuple((Constant(name), value) for name, value in outputs.items()))
+    body = scope.finished(Return(result))
+    arrays = Subscript(Name("dict"), Tuple((Name("str"), Name("Array"))))
+    params = [Param("key", Name("Array")), Param("inputs", arrays)]
+    params += [Param(n, Name("int"), kind="keyword") for n in scope.open]
+    text: list[Stmt] = [
+        Assign(Name("INPUTS"), Tuple(tuple(Constant(d.name) for d in given))),
+        Assign(Name("SIZES"), Tuple(tuple(Constant(n) for n in scope.open))),
+        function("query", params, body, arrays, f"`{graph.name}` of a model."),
+    ]
+    text = with_helpers(text)
+    return print_module(Module((*imports(text), *text)))
