@@ -31,9 +31,10 @@ ENCODER = """
 
 @inf.probmodel
 def encoder(k, d):
+    a = inf.Parameter(np.zeros(k), name="a")
     with inf.datamodel():
         x = inf.Normal(np.ones(d), 1.0, name="x")
-        z = inf.Normal(np.zeros(k) + x[:, :1], 1.0, name="z")
+        z = inf.Normal(a + x[:, :1], 1.0, name="z")
 """
 
 

@@ -23,7 +23,9 @@ def test_the_classifier_needs_no_option() -> None:
     assert done.exit_code == 0
     assert done.stderr == ""
     assert "batch_size" in {a.arg for a in functions_of(done.stdout)["fit"].args.kwonlyargs}
-    assert "Site   z  f32[N, k]   latent    Normal       guide Normal, closed-form KL" in done.stdout
+    assert (
+        "Site   z  f32[N, k]   latent    Normal       guide Normal, closed-form KL" in done.stdout
+    )
 
 
 def test_without_a_word_on_batches_steps_see_all_rows() -> None:
@@ -107,9 +109,7 @@ def test_a_failing_disk_leaves_the_earlier_file(
     monkeypatch.setattr(os, "replace", full)
     done = ppc("emit", SCHOOLS, "--observe", "y", "-o", str(program))
     assert done.exit_code == 1
-    assert done.stderr == (
-        f"error[file]: {program} cannot be written: No space left on device\n"
-    )
+    assert done.stderr == (f"error[file]: {program} cannot be written: No space left on device\n")
     assert program.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [program]
 
@@ -148,7 +148,7 @@ def test_graphs_go_to_standard_error() -> None:
     assert titles == ["# loss after split", "# init after split"]
     assert done.stdout == ppc("emit", SCHOOLS, "--observe", "y").stdout
     changes = ppc("emit", SCHOOLS, "--observe", "y", "--print-ir-diff").stderr
-    assert "--- loss before cse\n+++ loss after cse\n" in changes
+    assert "--- loss before fold\n+++ loss after fold\n" in changes
 
 
 def test_a_closed_pipe_is_quiet() -> None:
