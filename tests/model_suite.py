@@ -15,7 +15,7 @@ from ppc_frontend.api import compile_file
 from ppc_frontend.filecalls import file_calls
 
 from ppc.compiler import PIPELINE, Compilation, Observer, Options, Step, changed, compile_loss
-from ppc.inference.fit import batch_plates
+from ppc.passes.batches import plates as batch_plates
 from ppc.ir.nodes import Graph
 
 FOLDER = Path(__file__).parent / "models"
