@@ -84,7 +84,10 @@ def _model(command: _Command) -> _Command:
                 "--set", "settings", metavar="K=2", multiple=True, help="Fix a hyperparameter."
             ),
             click.option(
-                "--batch-size", type=_BatchSize(), help="Rows that a step sees (default: all)."
+                "--batch-size",
+                type=_BatchSize(),
+                metavar="N|full",
+                help="Rows that a step sees (default: as in the file's SVI(...), else all).",
             ),
             click.option(
                 "--verify/--no-verify", default=True, help="Check graphs after each pass."

@@ -275,7 +275,7 @@ def _fit(inferences: list[InferenceCall], asked: Asked) -> tuple[bool, FitDefaul
     if inferences:
         epochs = _number(inferences, "epochs", _CALLED_EPOCHS)
         rate = _number(inferences, "learning_rate", defaults.learning_rate, kind=float)
-        defaults = FitDefaults(int(epochs), defaults.batch_size, rate)
+        defaults = FitDefaults(int(epochs), defaults.batch_size, float(rate))
     if size is None and inferences:
         _disagree(inferences, lambda call: call.method, "the method", "--batch-size")
         if inferences[0].method == "SVI":

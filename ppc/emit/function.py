@@ -85,7 +85,7 @@ def used_names(tree: object) -> Iterator[str]:
         elif isinstance(part, (tuple, list)):
             todo.extend(reversed(part))
         elif is_dataclass(part):
-            todo.extend([getattr(part, name) for name in _reversed_fields(type(part))])
+            todo.extend([getattr(part, name) for name in _reversed_fields(part.__class__)])
 
 
 @functools.cache

@@ -41,6 +41,20 @@ def test_batch_sizes_by_option() -> None:
     assert "batch_size" in ppc("emit", SCHOOLS, "--observe", "y", "--batch-size", "4").stdout
 
 
+def test_defaults_of_the_program_come_from_the_file(tmp_path: Path) -> None:
+    model = tmp_path / "model.py"
+    method = "inf.inference.SVI(epochs=7, batch_size=30, learning_rate=0.25)"
+    model.write_text(f"{HEAD}{FACTORS}\nfactors(2, 4).fit({{'x': x}}, {method})\n")
+    text = ppc("emit", str(model)).stdout
+    assert 'add("--epochs", type=_positive, default=7, help="in all (default: 7)")' in text
+    assert 'help="rows of a batch (default: 30)"' in text
+    assert 'help="of Adam (default: 0.25)"' in text
+    keywords = functions_of(text)["fit"].args
+    defaults = dict(zip([a.arg for a in keywords.kwonlyargs], keywords.kw_defaults, strict=True))
+    shown = {name: ast.unparse(node) for name, node in defaults.items() if node is not None}
+    assert (shown["batch_size"], shown["learning_rate"]) == ("30", "0.25")
+
+
 def test_sizes_that_nothing_fixes_are_asked_for_by_the_program(tmp_path: Path) -> None:
     model = tmp_path / "model.py"
     model.write_text(HEAD + FACTORS)
