@@ -13,6 +13,8 @@ from pathlib import PurePath
 
 from ppc import __version__
 from ppc.compiler import Compilation, FitDefaults, as_function, pipeline_text
+from ppc.diagnostics import CompileError
+from ppc.diagnostics.model import NothingToFit
 from ppc.ir.nodes import Data, Graph, Noise, Param, Sample
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
@@ -106,8 +108,10 @@ class Program:
 
 
 def assemble(c: Compilation) -> Program:
-    """A program from a finished compilation."""
+    """A program from a finished compilation. Raises CompileError where nothing is optimised."""
     model, guide, typed = c.graphs["model"], c.graphs["guide"], c.graphs["typed"]
+    if not any(node.origin == "parameter" for node in typed.data):
+        raise CompileError(NothingToFit(model=model.name, guide=guide.name))
     batch = next((axis.name for axis in typed.axes if axis.subsampled), None)
     given = tuple(s.name for s in model.samples if s.role == "observed")
     checks = supports(model, (*given, *(d.name for d in model.data)))
