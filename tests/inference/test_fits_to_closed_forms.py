@@ -99,7 +99,7 @@ SIGMA = np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
 
 
 @inf.probmodel
-def schools(sigma: Float[Array, " J"]):
+def schools(sigma: Float[Array, " J"]):  # noqa: F722
     mu = inf.Normal(0.0, 5.0, name="mu")
     tau = inf.HalfCauchy(0.0, 5.0, name="tau")
     with inf.datamodel(len(sigma)):
