@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -124,6 +125,8 @@ def _check(
         constant = ctx.constant(value)
         if parameter is None or constant is None or parameter.constraint.bounds:
             continue
+        if _plainly_inside(parameter.constraint.kind, constant):
+            continue
         import numpy as np
 
         array = np.asarray(constant, np.float64)
@@ -141,6 +144,14 @@ def _check(
                 value=_shown(shown), words=words(parameter.constraint), others=others,
             )
         )  # fmt: skip
+
+
+def _plainly_inside(kind: str, constant: Any) -> bool:
+    """Whether a constant is a number that is inside at a glance, as most are, without NumPy."""
+    if isinstance(constant, tuple):
+        return False
+    lowest = -math.inf if kind == "real" else 0.0
+    return kind in ("real", "positive", "nonnegative") and lowest < constant < math.inf
 
 
 def _shown(value: Any) -> str:

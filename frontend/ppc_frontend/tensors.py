@@ -140,6 +140,16 @@ def shape(ctx: Context, value: Any) -> tuple[Size, ...]:
     return (size(ctx, value),)
 
 
+def elements(ctx: Context, value: Any, what: str) -> list[Any]:
+    """The elements of a list or tuple. Refuses anything else, and an empty one."""
+    if isinstance(value, list | tuple) and value:
+        return list(value)
+    if value is POISON:
+        raise PoisonedError
+    found = "an empty list" if isinstance(value, list | tuple) else describe(value)
+    ctx.refuse(wrong.NotKnown(span=ctx.span, what=what, found=found))
+
+
 def integer(ctx: Context, value: Any, what: str) -> int:
     """An integer that decides structure: an axis, a number of parts."""
     if isinstance(value, int):

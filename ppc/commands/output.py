@@ -7,14 +7,14 @@ import stat
 import tempfile
 from contextlib import suppress
 
-import click
-
 from ppc.diagnostics import KindError
 from ppc.diagnostics.command import NotWritten, OverSource
 
 
 def show(text: str) -> None:
     """Write text to standard output, in UTF-8 whatever the terminal says: programs are UTF-8."""
+    import click
+
     click.echo(text.encode("utf-8", "backslashreplace"), nl=not text.endswith("\n"))
 
 

@@ -89,14 +89,14 @@ class Query:
             raise KindError(
                 WrongKind(
                     argument="The argument 'names'", expected="None, a list or a dict", found=found
-                )  # fmt: skip
+                )
             )
         found_values = self._run(("parameters",), 1)
         values: dict[str, dict[str, Array]] = {}
         for name in self.asked.targets:
             prefix = f"{name}.parameters."
             own = {k.removeprefix(prefix): v[0] for k, v in found_values.items()
-                   if k.startswith(prefix)}  # fmt: skip
+                   if k.startswith(prefix)}
             wanted = names.get(name) if isinstance(names, dict) else names
             values[name] = {k: v for k, v in own.items() if wanted is None or k in wanted}
         return self._simplified(values, simplify_result)
@@ -146,7 +146,7 @@ def prior(
     return Query(
         model.ir, None, asked, {**checked.arrays, **raw}, sizes, backend, Random(seed),
         len(targets) == len(model.sites),
-    )  # fmt: skip
+    )
 
 
 def posterior(
@@ -165,7 +165,7 @@ def posterior(
     return Query(
         fitted.model, fitted.guide, asked, inputs, sizes, backend, Random(next_seed(seed)),
         len(targets) == len(fitted.latent),
-    )  # fmt: skip
+    )
 
 
 def predictive(
@@ -190,7 +190,7 @@ def predictive(
     return Query(
         fitted.model, fitted.guide, asked, inputs, sizes, backend, Random(next_seed(seed)),
         len(targets) == len(fitted.observed),
-    )  # fmt: skip
+    )
 
 
 def log_density(model: ProbModel, values: Mapping[str, Any], *, backend: str | None) -> float:

@@ -14,7 +14,7 @@ from typing import Literal
 from ppc.distributions import Distribution
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Graph, Param, Sample, operands
+from ppc.ir.nodes import Graph, Param, Sample, observed_node, operands
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
 from ppc.objective.elbo import observed_value
@@ -29,7 +29,7 @@ def log_density(model: Graph) -> Graph:
     """log p of all sites together: constrained values, all rows, no Jacobian; a scalar."""
     builder = _whole(model, None, "log_density")
     for site in model.samples:
-        if "value" not in dict(site.attrs):
+        if observed_node(site) is None:
             builder.data(site.name, site.type, origin="site")
     terms: list[Value] = []
 
@@ -99,7 +99,7 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
             return value
         if site.name in inferred and (asked.guided_rows or not site.type.axes):
             value = inferred[site.name]
-        elif "value" in dict(site.attrs) and site.name not in asked.targets:
+        elif observed_node(site) is not None and site.name not in asked.targets:
             value = observed_value(builder, site)
         else:
             value = _drawn(builder, site, dist, args, site.name)

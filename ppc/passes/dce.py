@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ppc.ir.nodes import Graph, Sample, State, operands
+from ppc.ir.nodes import Graph, State, operands
 
 
 def run(graph: Graph) -> Graph:
@@ -35,6 +35,4 @@ def reached(graph: Graph, roots: Iterable[str], *, samples: bool = True) -> set[
         todo.extend(operands(node))
         if isinstance(node, State):
             todo.append(node.update)
-        if isinstance(node, Sample):
-            todo.extend(str(v) for k, v in node.attrs if k == "value")
     return seen

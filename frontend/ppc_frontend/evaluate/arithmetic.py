@@ -158,7 +158,11 @@ def compare(ctx: Context, kind: cst.BaseCompOp, left: Any, right: Any) -> Any:
         case cst.In() | cst.NotIn():
             if is_tensor(left) or is_tensor(right):
                 ctx.refuse(wrong.BranchOnTensor(span=ctx.span, what="`in`"))
-            found = left in right
+            try:
+                found = left in right
+            except TypeError as error:
+                words = f"{describe(left)} in {describe(right)}"
+                ctx.refuse(wrong.BadOperation(span=ctx.span, reason=f"{words}: {error}"))
             return found if isinstance(kind, cst.In) else not found
     symbol, primitive = COMPARE[type(kind)]
     return _operate(ctx, symbol, primitive, left, right)

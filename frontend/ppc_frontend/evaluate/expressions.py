@@ -17,7 +17,7 @@ from ppc_frontend.evaluate.indexing import Slice, subscript
 from ppc_frontend.evaluate.iteration import iterate
 from ppc_frontend.evaluate.python import BUILTINS
 from ppc_frontend.scope import Frame, target_names
-from ppc_frontend.tensors import has_tensor, is_tensor
+from ppc_frontend.tensors import describe, has_tensor, is_tensor
 from ppc_frontend.values import POISON, Builtin, PoisonedError, Ref, UserFunction
 from ppc_frontend.vocabulary import elementwise
 
@@ -124,8 +124,15 @@ def _dict(ctx: Context, frame: Frame, node: cst.Dict) -> Any:
                 key = ctx.fixed(key)
             result[key] = evaluate(ctx, frame, element.value)
         else:
-            result.update(evaluate(ctx, frame, element.value))
+            result.update(mapping(ctx, evaluate(ctx, frame, element.value)))
     return result
+
+
+def mapping(ctx: Context, value: Any) -> dict[Any, Any]:
+    """What `**` takes: a dictionary."""
+    if not isinstance(value, dict):
+        ctx.refuse(wrong.NotKnown(span=ctx.span, what="a dictionary", found=describe(value)))
+    return value
 
 
 def _binary(ctx: Context, frame: Frame, node: cst.BinaryOperation) -> Any:
@@ -209,7 +216,7 @@ def _call(ctx: Context, frame: Frame, node: cst.Call) -> Any:
         if not arg.star:
             places.add(arg.keyword.value if arg.keyword else None, frame.module.span(arg))
         if arg.star == "**":
-            kwargs.update(evaluate(ctx, frame, arg.value))
+            kwargs.update(mapping(ctx, evaluate(ctx, frame, arg.value)))
         elif arg.star == "*":
             args.extend(iterate(ctx, evaluate(ctx, frame, arg.value)))
         elif arg.keyword is not None:

@@ -42,7 +42,7 @@ def subscript(ctx: Context, value: Any, items: list[Any]) -> Any:
     except (KeyError, IndexError):
         ctx.refuse(wrong.NoElement(span=ctx.span, what=describe(value), key=repr(key)))
     except TypeError as error:
-        words = f"{describe(value)}[{describe(items[0])}]"
+        words = f"{describe(value)}[{describe(key)}]"
         ctx.refuse(wrong.BadOperation(span=ctx.span, reason=f"{words}: {error}"))
 
 

@@ -8,6 +8,7 @@ import libcst as cst
 
 from ppc.ir.build import Value
 from ppc.ir.nodes import Const, Data, Hyper, Param, Sample
+from ppc.ir.primitives import RuleError
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
 from ppc_frontend import layers, sites, wrong
@@ -70,9 +71,12 @@ def run(ctx: Context, frame: Frame, node: cst.CSTNode) -> None:
                 what = _NAMES.get(type(node), f"`{type(node).__name__.lower()}`")
                 ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
             handler(ctx, frame, node)
-    except (RejectedError, PoisonedError) as error:
+    except (RejectedError, PoisonedError, RuleError) as error:
         if isinstance(error, RejectedError):
             ctx.mistakes.append(error.mistake)
+        elif isinstance(error, RuleError):
+            span = frame.module.span(node)
+            ctx.mistakes.append(wrong.ShapeMismatch(span=span, reason=error.reason))
         _poison(frame, node)
         if isinstance(node, cst.Return):
             raise _Return(POISON) from None

@@ -13,7 +13,7 @@ from ppc.ir.sizes import Size, product
 from ppc.ir.types import Tensor
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
-from ppc_frontend.tensors import describe, has_tensor, integer, shape, size, stack, tensor
+from ppc_frontend.tensors import describe, elements, has_tensor, integer, shape, size, stack, tensor
 from ppc_frontend.vocabulary.elementwise import dtype_of, operand
 
 # --- along axes ----------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def filled_like(
     value = ctx.builder.cast(content, dtype_of(ctx, dtype) or like.type.dtype)
     if like.type.axes:  # keep the rows: what code sees has them
         row = ctx.op("ge", ctx.op("axis_index", axis=like.type.axes[-1]), 0)
-        value = ctx.builder.op("broadcast_to", value, shape=like.type.shape)
+        value = ctx.op("broadcast_to", value, shape=like.type.shape)
         return ctx.builder.op("where", row, value, value)
     return ctx.op("broadcast_to", value, shape=like.type.shape) if like.type.rank else value
 
@@ -273,7 +273,8 @@ def quotient(total: Size, divisor: Size) -> Size | None:
 def expand_dims(ctx: Context, *, x: Any, axis: Any) -> Value:
     """New axes of size 1."""
     value = tensor(ctx, x)
-    for item in sorted(axis) if isinstance(axis, list | tuple) else [axis]:
+    items = axis if isinstance(axis, list | tuple) else [axis]
+    for item in sorted(integer(ctx, i, "an axis") for i in items):
         at = ctx.axis(value, integer(ctx, item, "an axis"), extra=1, what="adding an axis before")
         value = ctx.op("expand_dims", value, axis=at)
     return value
@@ -302,9 +303,12 @@ def transpose(ctx: Context, *, x: Any, axes: Any = None) -> Value:
         return (
             value if rank < 2 else ctx.op("transpose", value, perm=tuple(range(-1, -rank - 1, -1)))
         )
-    order = [integer(ctx, a, "an axis") for a in axes]
+    order = [integer(ctx, a, "an axis") for a in elements(ctx, axes, "a list of axes")]
     total = lead + rank
     order = [a + total if a < 0 else a for a in order]
+    if sorted(order) != list(range(total)):
+        reason = f"{describe(axes)} does not order the axes of shape {show(ctx.visible(value))}"
+        ctx.refuse(ctx.shape_mistake(reason, (value,)))
     if lead and order[:lead] != list(range(lead)):
         ctx.across(value, "transposing")
     return ctx.op("transpose", value, perm=tuple(a - total for a in order[lead:]))
@@ -327,7 +331,7 @@ def swapaxes(ctx: Context, *, x: Any, first: Any, second: Any) -> Value:
 
 def concat(ctx: Context, *, parts: Any, axis: Any = 0) -> Value:
     """Parts joined along an axis of what code sees."""
-    values = [tensor(ctx, part) for part in parts]
+    values = [tensor(ctx, part) for part in elements(ctx, parts, "a list of tensors")]
     widest = max(values, key=ctx.lead)
     at = ctx.axis(widest, integer(ctx, axis, "an axis"), what="joining")
     seen = {ctx.lead(v) + v.type.rank for v in values}
@@ -339,7 +343,7 @@ def concat(ctx: Context, *, parts: Any, axis: Any = 0) -> Value:
 
 def stacked(ctx: Context, *, parts: Any, axis: Any = 0) -> Value:
     """Parts joined along a new axis."""
-    values = [tensor(ctx, part) for part in parts]
+    values = [tensor(ctx, part) for part in elements(ctx, parts, "a list of tensors")]
     return stack(ctx, values, integer(ctx, axis, "an axis"))
 
 

@@ -49,6 +49,9 @@ def tensordot(ctx: Context, *, x: Any, y: Any, axes: Any = 2) -> Value:
     a, b = tensor(ctx, x), tensor(ctx, y)
     if isinstance(axes, int | Size):
         n = integer(ctx, axes, "a number of axes")
+        if not 0 <= n <= min(a.type.rank, b.type.rank):
+            reason = f"{n} axes cannot be summed over"
+            ctx.refuse(ctx.shape_mistake(reason, (a, b)))
         left, right = list(range(-n, 0)), [i - b.type.rank for i in range(n)]
     else:
         pair = [item if isinstance(item, list | tuple) else [item] for item in axes]
