@@ -8,9 +8,9 @@ A block stands between two comments, of which the first says what is in it:
     <!-- ppc: ir docs/models/growth.py:growth --after cse # loss -->
     <!-- ppc end -->
 
-Commands of `ppc` are run as they are; after ` # ` stands what is kept of their output: the graphs
-of `ir`, the definitions of `emit` and `source` (`header` is the docstring). The other words are functions of
-this module.
+Commands of `ppc` are run as they are, and `source` is a file. After ` # ` stands what is kept: the
+graphs of `ir`, the definitions of `emit` and `source` (`header` is the docstring, `imports` what is
+imported). The other words are tables of this module.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from click.testing import CliRunner
+from ppc_frontend import vocabulary
 
 from ppc.cli import main as ppc
 from ppc.compiler import PIPELINE
@@ -31,7 +32,6 @@ from ppc.distributions.base import Distribution, Parameter
 from ppc.distributions.kl import KL
 from ppc.distributions.supports import SUPPORTS
 from ppc.ir.nodes import Support
-from ppc_frontend import vocabulary
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", *(f"docs/{p.name}" for p in sorted(Path(__file__).parent.glob("*.md"))))
