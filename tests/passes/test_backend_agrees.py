@@ -95,8 +95,7 @@ def jax_result(it: Emitted, inputs: Mapping[str, np.ndarray]) -> dict[str, np.nd
         given["noise"] = module.Noise(*(array(n.name) for n in program.noise))
     for whole in {"batch", "data"} & set(taken):
         columns = (c.name for c in program.columns if c.given)
-        # A column that only the checks of the data read is not an input of the loss.
-        given[whole] = module.prepare(*(inputs.get(c, np.zeros(1)) for c in columns))
+        given[whole] = module.prepare(*(inputs[c] for c in columns))
     if "weight" in taken:
         assert program.weight
         given["weight"] = array(program.weight)
