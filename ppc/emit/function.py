@@ -20,7 +20,7 @@ from ppc.emit.literals import comment
 from ppc.emit.names import Names
 from ppc.emit.table import Operation, Table, size_expr
 from ppc.emit.tree import Assign, BinOp, Comment, Expr, List, Name, Stmt, number
-from ppc.ir.nodes import Const, ConstValue, Graph, Hyper, Node, Op, operands
+from ppc.ir.nodes import Const, ConstValue, Graph, Hyper, Node, Op, is_named, operands
 from ppc.ir.sizes import Size
 from ppc.spans import Span
 
@@ -93,11 +93,6 @@ def _reversed_fields(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in reversed(fields(kind)))
 
 
-def is_named(node: Node) -> bool:
-    """Whether a node has a name that somebody gave it, not one made from its primitive."""
-    return isinstance(node, Op) and re.sub(r"_\d+$", "", node.name) != node.primitive
-
-
 @dataclass(slots=True)
 class _Body:
     graph: Graph
@@ -162,7 +157,9 @@ class _Body:
         if self._stays_host(node, expr, op):
             self.host.add(node.name)
         short = len(flat(expr)) <= WIDTH
-        trivial = isinstance(expr, Name) or node.primitive == "dim"
+        # A repeated constant is as short as a name for it, and says more.
+        repeated = node.primitive == "broadcast_to" and isinstance(nodes[node.args[0]], Const)
+        trivial = isinstance(expr, Name) or node.primitive == "dim" or (short and repeated)
         self._bind(node, expr, inline=trivial or (uses == 1 and short and not is_named(node)))
 
     def _stays_host(self, node: Op, expr: Expr, op: Operation) -> bool:

@@ -36,7 +36,8 @@ def log_density(model: Graph) -> Graph:
     def scored(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         name_parameters(builder, site, args)
         value = observed_value(builder, site)
-        term = _full(dist.log_density(value, args), site, dist, builder)
+        score = rename(builder, dist.log_density(value, args), f"lp_{site.name}")
+        term = _full(score, site, dist, builder)
         terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
         return value
 
