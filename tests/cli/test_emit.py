@@ -18,7 +18,10 @@ def functions_of(text: str) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-def test_the_classifier_needs_no_option() -> None:
+def test_the_examples_need_no_option() -> None:
+    schools = ppc("emit", str(ROOT / "examples" / "eight_schools.py"))
+    assert (schools.exit_code, schools.stderr) == (0, "")
+    assert "for `eight_schools` with guide `meanfield`" in schools.stdout
     done = ppc("emit", DIGITS)
     assert done.exit_code == 0
     assert done.stderr == ""
