@@ -152,6 +152,12 @@ def test_the_models_own_file_is_not_written_over(tmp_path: Path) -> None:
     assert model.read_text() == HEAD + FACTORS
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a device of POSIX")
+def test_devices_are_written_to() -> None:
+    done = process("emit", SCHOOLS, "--observe", "y", "-o", "/dev/stdout")
+    assert done.stdout == ppc("emit", SCHOOLS, "--observe", "y").stdout
+
+
 @pytest.mark.parametrize("place", [".", "missing/program.py"])
 def test_places_that_cannot_be_written(place: str, tmp_path: Path) -> None:
     done = ppc("emit", SCHOOLS, "--observe", "y", "-o", str(tmp_path / place))
