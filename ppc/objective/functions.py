@@ -15,11 +15,11 @@ from ppc.distributions import Distribution
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Graph, Param, Sample, observed_node, operands
+from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
 from ppc.objective.elbo import observed_value
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
-from ppc.passes import dce
 
 DRAWS = "draws"  # the axis of independent draws of a query
 Want = Literal["sample", "log_prob", "parameters"]
@@ -55,7 +55,7 @@ def parameters(model: Graph, guide: Graph | None) -> Graph:
         if graph is None:
             continue
         env: dict[str, str] = {}
-        needed = dce.reached(graph, [param.name for param in graph.params], samples=False)
+        needed = reached(graph, [param.name for param in graph.params], samples=False)
         for node in graph.nodes:
             if node.name in needed:
                 builder.copy(node, env)
