@@ -52,8 +52,8 @@ class Fitted:
         return tuple(s.name for s in self.model.samples if s.role == "observed")
 
     def parameters(self) -> Mapping[str, Array]:
-        """Every parameter on its support, by name."""
-        graph = as_function(functions.parameters(self.model, self.guide))
+        """Every parameter that was fitted, on its support, by name."""
+        graph = as_function(functions.parameters(self.model, self.guide, self.raw))
         found = registry.backend(self.backend)
         module = found.load(found.emit_function(graph), "parameters")
         return found.call(module, {**self.arrays, **self.raw}, self.sizes, 0)

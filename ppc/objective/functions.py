@@ -20,6 +20,7 @@ from ppc.ir.types import Axis
 from ppc.objective.elbo import observed_value
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
 from ppc.passes import dce
+from ppc.passes.constrain import unconstrained_name
 
 DRAWS = "draws"  # the axis of independent draws of a query
 Want = Literal["sample", "log_prob", "parameters"]
@@ -48,19 +49,23 @@ def log_density(model: Graph) -> Graph:
     return builder.build()
 
 
-def parameters(model: Graph, guide: Graph | None) -> Graph:
-    """The value of every parameter on its support."""
+def parameters(model: Graph, guide: Graph | None, used: Collection[str] | None = None) -> Graph:
+    """The value of every parameter on its support; `used` are their names on the reals.
+
+    None is all. A parameter that no density reads is none of the program's.
+    """
     builder = _whole(model, guide, "parameters")
     for graph in (guide, model):
         if graph is None:
             continue
         env: dict[str, str] = {}
-        needed = dce.reached(graph, [param.name for param in graph.params], samples=False)
+        wanted = [p.name for p in graph.params if used is None or unconstrained_name(p) in used]
+        needed = dce.reached(graph, wanted, samples=False)
         for node in graph.nodes:
             if node.name in needed:
                 builder.copy(node, env)
-        for param in graph.params:
-            builder.output(param.name, builder.value(env[param.name]))
+        for name in wanted:
+            builder.output(name, builder.value(env[name]))
     return builder.build()
 
 

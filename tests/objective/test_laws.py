@@ -40,7 +40,7 @@ def test_the_mean_over_the_batches_of_an_epoch_is_the_full_loss(name: str) -> No
     whole = evaluate(graph, point, sizes={"N": N})
     order = np.random.default_rng(1).permutation(N)
     batches = [order[i::3] for i in range(3)]  # of 3, 2 and 2 rows
-    means = {site: 0.0 for site in whole}
+    means = dict.fromkeys(whole, 0.0)
     for rows in batches:
         padded = np.resize(rows, 3)
         weight = np.where(np.arange(3) < len(rows), 3.0, 0.0)
