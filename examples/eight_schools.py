@@ -1,7 +1,7 @@
 """Eight schools (Rubin 1981; Gelman et al. 2013, section 5.5), with an inferred mean-field guide.
 
-    ppc emit examples/eight_schools.py -o schools_svi.py
-    python examples/eight_schools.py
+ppc emit examples/eight_schools.py -o schools_svi.py
+python examples/eight_schools.py
 """
 
 import numpy as np

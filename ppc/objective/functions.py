@@ -15,12 +15,11 @@ from ppc.distributions import Distribution
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Graph, Param, Sample, observed_node, operands
+from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
 from ppc.objective.elbo import observed_value
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
-from ppc.passes import dce
-from ppc.passes.constrain import unconstrained_name
 
 DRAWS = "draws"  # the axis of independent draws of a query
 Want = Literal["sample", "log_prob", "parameters"]
@@ -50,17 +49,14 @@ def log_density(model: Graph) -> Graph:
 
 
 def parameters(model: Graph, guide: Graph | None, used: Collection[str] | None = None) -> Graph:
-    """The value of every parameter on its support; `used` are their names on the reals.
-
-    None is all. A parameter that no density reads is none of the program's.
-    """
+    """The value of every parameter on its support, or of those named."""
     builder = _whole(model, guide, "parameters")
     for graph in (guide, model):
         if graph is None:
             continue
         env: dict[str, str] = {}
-        wanted = [p.name for p in graph.params if used is None or unconstrained_name(p) in used]
-        needed = dce.reached(graph, wanted, samples=False)
+        wanted = [p.name for p in graph.params if used is None or p.name in used]
+        needed = reached(graph, wanted, samples=False)
         for node in graph.nodes:
             if node.name in needed:
                 builder.copy(node, env)
