@@ -49,19 +49,20 @@ def log_density(model: Graph) -> Graph:
     return builder.build()
 
 
-def parameters(model: Graph, guide: Graph | None) -> Graph:
-    """The value of every parameter on its support."""
+def parameters(model: Graph, guide: Graph | None, used: Collection[str] | None = None) -> Graph:
+    """The value of every parameter on its support, or of those named."""
     builder = _whole(model, guide, "parameters")
     for graph in (guide, model):
         if graph is None:
             continue
         env: dict[str, str] = {}
-        needed = reached(graph, [param.name for param in graph.params], samples=False)
+        wanted = [p.name for p in graph.params if used is None or p.name in used]
+        needed = reached(graph, wanted, samples=False)
         for node in graph.nodes:
             if node.name in needed:
                 builder.copy(node, env)
-        for param in graph.params:
-            builder.output(param.name, builder.value(env[param.name]))
+        for name in wanted:
+            builder.output(name, builder.value(env[name]))
     return builder.build()
 
 

@@ -147,6 +147,7 @@ def test_in_double_precision_it_is_the_reference(name: str) -> None:
         np.testing.assert_allclose(found[label], x, rtol=0, atol=1e-10 * scale, err_msg=label)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_in_single_precision_it_is_off_by_rounding(name: str) -> None:
     it = emitted(name)
