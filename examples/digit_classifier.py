@@ -14,13 +14,15 @@ from ppc import tf
 @inf.probmodel
 def digit_classifier(k, d0, dx, dy):
     with inf.datamodel():
-        z = inf.Normal(tf.ones(k) * 0.1, 1., name="z")
-        nn1 = tf.keras.Sequential([
-            tf.keras.layers.Dense(d0, tf.nn.relu),
-            tf.keras.layers.Dense(dx),
-        ])
+        z = inf.Normal(tf.ones(k) * 0.1, 1.0, name="z")
+        nn1 = tf.keras.Sequential(
+            [
+                tf.keras.layers.Dense(d0, tf.nn.relu),
+                tf.keras.layers.Dense(dx),
+            ]
+        )
         nn2 = tf.keras.Sequential([tf.keras.layers.Dense(dy)])
-        x = inf.Normal(nn1(z), 1., name="x")
+        x = inf.Normal(nn1(z), 1.0, name="x")
         y = inf.Categorical(logits=nn2(z), name="y")
 
 
@@ -28,10 +30,12 @@ def digit_classifier(k, d0, dx, dy):
 def qmodel(k, d0, dx):
     with inf.datamodel():
         x = inf.Normal(tf.ones(dx), 1, name="x")
-        encoder = tf.keras.Sequential([
-            tf.keras.layers.Dense(d0, activation=tf.nn.relu),
-            tf.keras.layers.Dense(2 * k),
-        ])
+        encoder = tf.keras.Sequential(
+            [
+                tf.keras.layers.Dense(d0, activation=tf.nn.relu),
+                tf.keras.layers.Dense(2 * k),
+            ]
+        )
         output = encoder(x)
         qz_loc = output[:, :k]
         qz_scale = tf.nn.softplus(output[:, k:]) + 0.01

@@ -68,9 +68,11 @@ class ProbModel:
     ) -> None:
         from ppc_frontend.api import compile_function
 
+        from ppc.passes import condition
+
         compiled = compile_function(builder, tuple(args), dict(kwargs or {}))
         self.name: str = compiled.graph.name
-        self.ir: Graph = compiled.graph
+        self.ir: Graph = condition.run(compiled.graph, ())
         self.arrays: Mapping[str, Array] = compiled.arrays
         self.fitted: Fitted | None = None
 

@@ -23,7 +23,6 @@ from ppc.diagnostics.command import (
     UnknownGuide,
     UnknownHyperparameter,
 )
-from ppc.diagnostics.data import BadNumber
 from ppc.diagnostics.model import nearest
 from ppc.diagnostics.model_language import NoModel
 from ppc.ir.nodes import Graph, Hyper, operands
@@ -276,7 +275,7 @@ def _fit(inferences: list[InferenceCall], asked: Asked) -> tuple[bool, FitDefaul
     if inferences:
         epochs = _number(inferences, "epochs", _CALLED_EPOCHS)
         rate = _number(inferences, "learning_rate", defaults.learning_rate, kind=float)
-        defaults = FitDefaults(int(epochs), defaults.batch_size, rate)
+        defaults = FitDefaults(int(epochs), defaults.batch_size, float(rate))
     if size is None and inferences:
         _disagree(inferences, lambda call: call.method, "the method", "--batch-size")
         if inferences[0].method == "SVI":
@@ -294,6 +293,8 @@ def _number(
         value = call.arguments.get(name, default)
         good = isinstance(value, int | kind) and not isinstance(value, bool)
         if not (good and 0 < value < float("inf")):
+            from ppc.diagnostics.data import BadNumber
+
             expected = "a positive number" if kind is float else "a positive integer"
             raise CompileError(
                 BadNumber(argument=name, expected=expected, found=repr(value), span=call.span)

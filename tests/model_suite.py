@@ -15,8 +15,8 @@ from ppc_frontend.api import compile_file
 from ppc_frontend.filecalls import file_calls
 
 from ppc.compiler import PIPELINE, Compilation, Observer, Options, Step, changed, compile_loss
-from ppc.inference.fit import batch_plates
 from ppc.ir.nodes import Graph
+from ppc.passes import batches
 
 FOLDER = Path(__file__).parent / "models"
 NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.py")))
@@ -42,7 +42,7 @@ def case(name: str) -> Case:
     called = fit.inference.guide
     assert not isinstance(called, str)
     guide = called and compile_file(path, called.model, settings=called.settings)
-    plates = batch_plates(model, fit.observed) if fit.inference.method == "SVI" else ()
+    plates = batches.plates(model, fit.observed) if fit.inference.method == "SVI" else ()
     return Case(name, model, guide, Options(fit.observed, plates))
 
 

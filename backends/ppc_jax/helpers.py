@@ -6,8 +6,7 @@ Each is printed once, and only into programs that call it.
 
 from __future__ import annotations
 
-from ppc.emit.quote import statements
-from ppc.emit.tree import Stmt
+from ppc.emit.quote import Templates
 
 _LOG1MEXP = '''
 @jax.custom_jvp
@@ -232,14 +231,16 @@ def _temme_slope(draw, a):
 '''
 
 # In the order in which a program prints them.
-HELPERS: dict[str, list[Stmt]] = {
-    "_log1mexp": statements(_LOG1MEXP),
-    "_log1pmx": statements(_LOG1PMX),
-    "_lgamma_correction": statements(_LGAMMA_CORRECTION),
-    "_lbeta": statements(_LBETA),
-    "_logaddexp": statements(_LOGADDEXP),
-    "_xlogy": statements(_XLOGY),
-    "_xlog1py": statements(_XLOG1PY),
-    "_log_ndtr": statements(_LOG_NDTR),
-    "_log_gamma_draw": statements(_LOG_GAMMA_DRAW),
-}
+HELPERS = Templates(
+    {
+        "_log1mexp": _LOG1MEXP,
+        "_log1pmx": _LOG1PMX,
+        "_lgamma_correction": _LGAMMA_CORRECTION,
+        "_lbeta": _LBETA,
+        "_logaddexp": _LOGADDEXP,
+        "_xlogy": _XLOGY,
+        "_xlog1py": _XLOG1PY,
+        "_log_ndtr": _LOG_NDTR,
+        "_log_gamma_draw": _LOG_GAMMA_DRAW,
+    }
+)

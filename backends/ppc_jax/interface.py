@@ -17,7 +17,6 @@ from ppc.emit.tree import (
     dotted,
 )
 from ppc.ir.sizes import Size
-from ppc.passes.layout import rows_name
 from ppc_jax.scope import MODULE_NAMES, Root
 
 
@@ -146,5 +145,5 @@ class Interface:
 
     def batch_size_text(self, size: Size) -> str:
         """A size for a comment; the rows of a batch are M."""
-        batch = self.program.batch
-        return str(size.substitute({rows_name(batch): "M"} if batch else {}))
+        rows = self.program.rows
+        return str(size.substitute({rows: "M"} if rows else {}))

@@ -23,9 +23,8 @@ from ppc.emit.tree import (
     dotted,
 )
 from ppc.ir.nodes import Graph
+from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
-from ppc.passes import dce
-from ppc.passes.layout import rows_name
 from ppc_jax.interface import Interface
 from ppc_jax.scope import Root, Scope, Sizer, function, standard
 
@@ -118,7 +117,7 @@ def loss_scope(io: Interface, graph: Graph) -> Scope:
     inputs: dict[str, Expr] = {p.name: io.param(p.name) for p in io.program.parameters}
     inputs |= {name: dotted(f"{data}.{own}") for name, own in io.columns.items()}
     inputs |= {name: dotted(f"noise.{own}") for name, own in io.noises.items()}
-    rows = rows_name(io.program.batch) if io.program.batch else None
+    rows = io.program.rows
     roots: list[Root] = []
     if io.program.weight and rows:
         inputs[io.program.weight] = Name("weight")
@@ -156,8 +155,8 @@ def noise(io: Interface) -> list[Stmt]:
     names = io.names.nested()
     names.reserve("block", "length")
     sizes = io.hyper_sizes("plan.sizes")
-    if io.program.batch:
-        sizes[rows_name(io.program.batch)] = dotted("plan.width")
+    if io.program.rows:
+        sizes[io.program.rows] = dotted("plan.width")
     finder = Sizer(names, io.data_roots(), sizes)
     fields: list[tuple[str | None, Expr]] = []
     for n in io.program.noise:
@@ -186,7 +185,7 @@ def result(io: Interface, name: str, graph: Graph) -> Stmt:
     names.reserve(name)
     known = {p.name for p in io.program.parameters}
     given = [d for d in graph.data if d.name not in known]
-    used = dce.reached(graph, [n for _, n in graph.outputs], samples=False)
+    used = reached(graph, [n for _, n in graph.outputs], samples=False)
     given = [d for d in given if d.name in used]
     own = {d.name: names.fresh(d.name) for d in given}
     inputs: dict[str, Expr] = {p.name: io.param(p.name) for p in io.program.parameters}

@@ -38,13 +38,15 @@ def loop(io: Interface) -> list[Stmt]:
         templates.FIT,
         batched=io.batched,
         init_state=statements(templates.INIT[io.form]),
-        batch_size_param=[Param("batch_size", Name("int"), Constant(100), "keyword")]
-        if io.batched else [],
+        batch_size_param=[
+            Param("batch_size", Name("int"), Constant(io.program.fit.batch_size), "keyword")
+        ] if io.batched else [],
         sizes_param=[Param("sizes", Name("Sizes"), io.sizes_param().default, "keyword")]
         if sized else [],
         sizes_arg=sizes_arg,
         init_args=io.init_args,
         checks=checks,
+        rate=Constant(io.program.fit.learning_rate),
         **({"rows": io.rows_expr()} if io.batched else {}),
     )  # fmt: skip
     own = {"packed": "unpack(flat)", "rowwise": "local", "plain": "params"}[io.form]
@@ -145,9 +147,20 @@ def files(io: Interface) -> list[Stmt]:
             sizes=chosen_sizes(io),
             description=Constant(f"Fit {io.program.name} by SVI."),
             data_help=Constant(f"npz with {listed}"),
+            **_defaults(io),
             **({"rows": io.rows_expr()} if io.batched else {}),
         ),
     ]
+
+
+def _defaults(io: Interface) -> dict[str, Expr | str]:
+    """What the command does unless it is told otherwise, as values and in words."""
+    fit = io.program.fit
+    named = {"epochs": fit.epochs, "rate": fit.learning_rate}
+    if io.batched:
+        named["batch"] = fit.batch_size
+    values: dict[str, Expr | str] = {name: Constant(value) for name, value in named.items()}
+    return values | {f"{name}_text": str(value) for name, value in named.items()}
 
 
 def load_data(io: Interface) -> Stmt:

@@ -33,8 +33,8 @@ from ppc.emit.tree import (
     call,
 )
 from ppc.ir.nodes import Graph, Noise
+from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
-from ppc.passes import dce
 from ppc_jax import templates
 from ppc_jax.expressions import TABLE, imports_used
 
@@ -158,7 +158,7 @@ class Scope:
 
     def draw_noise(self) -> None:
         """Draw the noise that is not given, with `key`, and give it."""
-        needed = dce.reached(self.graph, [n for _, n in self.graph.outputs], samples=False)
+        needed = reached(self.graph, [n for _, n in self.graph.outputs], samples=False)
         for node in self.graph.nodes:
             if not isinstance(node, Noise) or node.name in self.inputs or node.name not in needed:
                 continue
@@ -221,7 +221,7 @@ def emit_function(graph: Graph) -> str:
     `INPUTS` lists the arrays that it takes by name, `SIZES` the numbers.
     """
     names = Names([*MODULE_NAMES, "query", "inputs", "INPUTS", "SIZES"])
-    used = dce.reached(graph, [name for _, name in graph.outputs], samples=False)
+    used = reached(graph, [name for _, name in graph.outputs], samples=False)
     given = [d for d in graph.data if d.name in used]
     where: dict[str, Expr] = {d.name: Subscript(Name("inputs"), Constant(d.name)) for d in given}
     roots = [Root(where[d.name], d.type.shape) for d in given]

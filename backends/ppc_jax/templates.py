@@ -55,7 +55,7 @@ def fit(
     *,
     epochs: int,
     __batch_size_param__,
-    learning_rate: float = 1e-3,
+    learning_rate: float = __rate__,
     optimizer: optax.GradientTransformation | None = None,
     __sizes_param__,
     resume: Fit | None = None,
@@ -424,10 +424,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__description__)
     add = parser.add_argument
     add("data", help=__data_help__)
-    add("--epochs", type=_positive, default=100, help="in all (default: 100)")
+    add("--epochs", type=_positive, default=__epochs__, help="in all (default: __epochs_text__)")
     if __batched__:
-        add("--batch-size", type=_positive, help="rows of a batch (default: 100)")
-    add("--learning-rate", type=float, help="of Adam (default: 0.001)")
+        add("--batch-size", type=_positive, help="rows of a batch (default: __batch_text__)")
+    add("--learning-rate", type=float, help="of Adam (default: __rate_text__)")
     add("--seed", type=int, help="of all that is random (default: 0)")
     add("--out", default="fit.npz", help="where to write the fit (default: fit.npz)")
     add("--resume", metavar="FIT", help="continue a fit that was written by --out")
@@ -452,12 +452,12 @@ def run_command(args: argparse.Namespace) -> str:
     data = load_data(args.data, *__sizes_arg__)
     saved = read_npz(args.resume) if args.resume else {}
     options = {
-        "learning_rate": _option(args, saved, "learning_rate", 1e-3),
+        "learning_rate": _option(args, saved, "learning_rate", __rate__),
         "seed": _option(args, saved, "seed", 0),
     }
     if __batched__:
         n = __rows__
-        size = _option(args, saved, "batch_size", min(100, n))
+        size = _option(args, saved, "batch_size", min(__batch__, n))
         options |= {"batch_size": size, "rows": n}
         if size > n:
             raise ValueError(f"a batch of {size} rows, but the data have {n}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -140,7 +141,8 @@ class Found:
     decorator: str = ""  # the text of the probmodel decorator, if it has one
 
 
-def functions_in(module: ParsedModule) -> list[Found]:
+@functools.lru_cache(maxsize=1)  # it is asked for again and again for the module at hand
+def functions_in(module: ParsedModule) -> tuple[Found, ...]:
     """Every named function outside classes, in the order of the text."""
     found: list[Found] = []
     known = _imported(module)
@@ -156,7 +158,7 @@ def functions_in(module: ParsedModule) -> list[Found]:
                 visit(child, enclosing)
 
     visit(module.tree, ())
-    return found
+    return tuple(found)
 
 
 def _imported(module: ParsedModule) -> dict[str, str]:

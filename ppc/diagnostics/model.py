@@ -55,6 +55,21 @@ class NothingObserved(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NothingToFit(Mistake):
+    """A model and guide without a parameter."""
+
+    code: ClassVar[str] = "nothing-to-fit"
+    model: str
+    guide: str
+
+    def message(self) -> str:
+        return f"neither {self.model} nor guide {self.guide} has a parameter to optimise"
+
+    def help(self) -> str:
+        return "use inf.Parameter or a layer in one of them, or let the guide be inferred"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuideSiteUnknown(Mistake):
     """A site of Q that P lacks."""
 

@@ -7,10 +7,12 @@ comment with the user's line stands before the first statement that comes from i
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
 
 from ppc.diagnostics import InternalError
 from ppc.emit.expressions import flat
@@ -74,15 +76,21 @@ def helpers_used(table: Table, tree: object) -> list[Stmt]:
 
 
 def used_names(tree: object) -> Iterator[str]:
-    """Every identifier that stands in an expression of a tree, with repetition."""
-    if isinstance(tree, Name):
-        yield tree.id
-    elif isinstance(tree, (tuple, list)):
-        for item in tree:
-            yield from used_names(item)
-    elif is_dataclass(tree):
-        for part in fields(tree):
-            yield from used_names(getattr(tree, part.name))
+    """Every identifier that stands in an expression of a tree, with repetition, in its order."""
+    todo = [tree]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, Name):
+            yield part.id
+        elif isinstance(part, (tuple, list)):
+            todo.extend(reversed(part))
+        elif is_dataclass(part):
+            todo.extend([getattr(part, name) for name in _reversed_fields(part.__class__)])
+
+
+@functools.cache
+def _reversed_fields(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in reversed(fields(kind)))
 
 
 def is_named(node: Node) -> bool:

@@ -13,6 +13,8 @@ from pathlib import PurePath
 
 from ppc import __version__
 from ppc.compiler import Compilation, FitDefaults, as_function, pipeline_text
+from ppc.diagnostics import CompileError
+from ppc.diagnostics.model import NothingToFit
 from ppc.ir.nodes import Data, Graph, Noise, Param, Sample
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
@@ -95,16 +97,25 @@ class Program:
     )  # what the command does unless it is told otherwise
 
     @property
+    def rows(self) -> str | None:
+        """The size that is the number of rows of a batch."""
+        return None if self.batch is None else layout.rows_name(self.batch)
+
+    @property
     def weight(self) -> str | None:
         """The input of the loss that holds the weights of the rows."""
         return next((d.name for d in self.loss.data if d.origin == "weight"), None)
 
 
 def assemble(c: Compilation) -> Program:
-    """A program from a finished compilation."""
+    """A program from a finished compilation. Raises CompileError where nothing is optimised."""
     model, guide, typed = c.graphs["model"], c.graphs["guide"], c.graphs["typed"]
+    if not any(node.origin == "parameter" for node in typed.data):
+        raise CompileError(NothingToFit(model=model.name, guide=guide.name))
     batch = next((axis.name for axis in typed.axes if axis.subsampled), None)
-    columns = tuple(_columns(c, batch))
+    given = tuple(s.name for s in model.samples if s.role == "observed")
+    checks = supports(model, (*given, *(d.name for d in model.data)))
+    columns = tuple(_columns(c, batch, checks))
     known = {s.name for column in columns if column.given for s in column.shape}
     hypers = {**dict(typed.hypers), **dict(c.graphs["init"].hypers)}
     span = next((node.span for node in model.nodes if node.span), None)
@@ -127,18 +138,22 @@ def assemble(c: Compilation) -> Program:
         init=c.graphs["init"],
         prepare=c.graphs.get("prepare"),
         loss=c.graphs["loss"],
-        supports=_supports(model, columns),
+        supports={name: (layout.run(graph), words) for name, (graph, words) in checks.items()},
         functions=_functions(model, guide),
         fit=c.options.fit,
     )
 
 
-def _columns(c: Compilation, batch: str | None) -> Iterator[Column]:
+Checks = Mapping[str, tuple[Graph, str]]
+
+
+def _columns(c: Compilation, batch: str | None, checks: Checks) -> Iterator[Column]:
     """The given arrays that anything uses, in model order, then the prepared ones."""
     typed, prepare = c.graphs["typed"], c.graphs.get("prepare")
     nodes = {node.name: node for node in typed.data}
-    for node in prepare.data if prepare else ():
-        nodes.setdefault(node.name, _typed_like(node, c))
+    for graph in (prepare, *(graph for graph, _ in checks.values())):
+        for node in graph.data if graph else ():
+            nodes.setdefault(node.name, _typed_like(node, c))
     whole = {axis.name: axis.size for axis in typed.axes}
     for origins in (("site", "argument"), ("prepared",)):
         for node in nodes.values():
@@ -152,7 +167,7 @@ def _columns(c: Compilation, batch: str | None) -> Iterator[Column]:
 
 
 def _typed_like(node: Data, c: Compilation) -> Data:
-    """An input of `prepare` with its plates, which the layout pass has removed."""
+    """An input with its plates, which the layout pass removes."""
     model = c.graphs["model"].by_name()[node.name]
     return Data(name=node.name, type=model.type, origin=node.origin, span=node.span)
 
@@ -196,12 +211,6 @@ def _sites(c: Compilation) -> Iterator[SiteRow]:
 def _flat_text(site: Sample) -> str:
     """A type as the emitted program has it: `f32[N, k]`."""
     return f"{site.type.dtype}[{', '.join((*site.type.axes, *map(str, site.type.shape)))}]"
-
-
-def _supports(model: Graph, columns: tuple[Column, ...]) -> dict[str, tuple[Graph, str]]:
-    names = tuple(c.name for c in columns if c.given)
-    found = supports(model, names)
-    return {name: (layout.run(graph), words) for name, (graph, words) in found.items()}
 
 
 def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:

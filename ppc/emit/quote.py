@@ -24,7 +24,7 @@ import ast
 import keyword
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast, get_args
 
@@ -151,3 +151,25 @@ def _checked(item: object, kind: type | tuple[type, ...], name: str) -> Any:
     if not isinstance(item, kind):
         raise ValueError(f"the hole {name} does not take {item!r}")  # noqa: TRY004  # a hole's
     return item
+
+
+class Templates(Mapping[str, "list[Stmt]"]):
+    """Statements by name, each text read when it is first asked for: reading takes time."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._read: dict[str, list[Stmt]] = {}
+
+    def __getitem__(self, name: str) -> list[Stmt]:
+        if name not in self._read:
+            self._read[name] = statements(self._texts[name])
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._texts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)

@@ -25,7 +25,7 @@ from ppc.diagnostics.data import (
     UnknownData,
     WrongKind,
 )
-from ppc.ir.nodes import Data, Graph
+from ppc.ir.nodes import Data, Graph, observed_node
 from ppc.ir.types import DType, Tensor
 from ppc.objective.support import supports
 
@@ -53,7 +53,7 @@ def entries(graph: Graph) -> dict[str, Tensor]:
     """What the model can be given: its sites and its data arguments, by name."""
     found = {node.name: node.type for node in graph.data}
     for site in graph.samples:
-        if "value" not in dict(site.attrs):
+        if observed_node(site) is None:
             found[site.name] = site.type
     return found
 
@@ -85,7 +85,7 @@ def check(
             )
     arrays: dict[str, Array] = {}
     notes: list[str] = []
-    sizes = _Sizes(dict(graph.sizes), {n: "a fixed hyperparameter" for n in graph.sizes})
+    sizes = _Sizes(dict(graph.sizes), dict.fromkeys(graph.sizes, "a fixed hyperparameter"))
     for name, value in given.items():
         if name not in known:
             continue

@@ -18,7 +18,7 @@ from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss
 from ppc.emit.program import Program, assemble
 from ppc.inference.data import Checked, check, entries
 from ppc.inference.methods import next_seed
-from ppc.ir.nodes import Graph
+from ppc.ir.nodes import Graph, observed_node
 from ppc.objective import functions
 from ppc.passes import batches
 
@@ -133,7 +133,8 @@ def _arguments(model: ProbModel, method: VI) -> dict[str, Array]:
 
 
 def _checked(model: Graph, data: Mapping[str, Any], arguments: Mapping[str, Array]) -> Checked:
-    if isinstance(data, Mapping) and not data:
+    own = any(observed_node(site) for site in model.samples)
+    if isinstance(data, Mapping) and not data and not own:
         sites = tuple(entries(model))
         raise DataError(
             [MissingData(name=name, type=str(entries(model)[name]), given=()) for name in sites]

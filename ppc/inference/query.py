@@ -89,14 +89,17 @@ class Query:
             raise KindError(
                 WrongKind(
                     argument="The argument 'names'", expected="None, a list or a dict", found=found
-                )  # fmt: skip
+                )
             )
         found_values = self._run(("parameters",), 1)
         values: dict[str, dict[str, Array]] = {}
         for name in self.asked.targets:
             prefix = f"{name}.parameters."
-            own = {k.removeprefix(prefix): v[0] for k, v in found_values.items()
-                   if k.startswith(prefix)}  # fmt: skip
+            own = {
+                k.removeprefix(prefix): v[0]
+                for k, v in found_values.items()
+                if k.startswith(prefix)
+            }
             wanted = names.get(name) if isinstance(names, dict) else names
             values[name] = {k: v for k, v in own.items() if wanted is None or k in wanted}
         return self._simplified(values, simplify_result)
@@ -144,9 +147,15 @@ def prior(
     raw = model.fitted.raw if model.fitted else _start(model, sizes, checked.arrays, seed, backend)
     asked = functions.Query(targets, tuple(data or ()), guided=False)
     return Query(
-        model.ir, None, asked, {**checked.arrays, **raw}, sizes, backend, Random(seed),
+        model.ir,
+        None,
+        asked,
+        {**checked.arrays, **raw},
+        sizes,
+        backend,
+        Random(seed),
         len(targets) == len(model.sites),
-    )  # fmt: skip
+    )
 
 
 def posterior(
@@ -163,9 +172,15 @@ def posterior(
         _needs_amortised(fitted, targets)
     asked = functions.Query(targets, given, guided_rows=True)
     return Query(
-        fitted.model, fitted.guide, asked, inputs, sizes, backend, Random(next_seed(seed)),
+        fitted.model,
+        fitted.guide,
+        asked,
+        inputs,
+        sizes,
+        backend,
+        Random(next_seed(seed)),
         len(targets) == len(fitted.latent),
-    )  # fmt: skip
+    )
 
 
 def predictive(
@@ -188,9 +203,15 @@ def predictive(
         _needs_amortised(fitted, latents)
     asked = functions.Query(targets, given, guided_rows=guided_rows)
     return Query(
-        fitted.model, fitted.guide, asked, inputs, sizes, backend, Random(next_seed(seed)),
+        fitted.model,
+        fitted.guide,
+        asked,
+        inputs,
+        sizes,
+        backend,
+        Random(next_seed(seed)),
         len(targets) == len(fitted.observed),
-    )  # fmt: skip
+    )
 
 
 def log_density(model: ProbModel, values: Mapping[str, Any], *, backend: str | None) -> float:

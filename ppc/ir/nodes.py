@@ -131,7 +131,7 @@ class Sample:
     type: Tensor
     distribution: str  # a row of ppc.distributions
     args: tuple[tuple[str, str], ...]  # parameter name, node name; as declared
-    attrs: tuple[tuple[str, Attr], ...] = ()
+    attrs: tuple[tuple[str, Attr], ...] = ()  # `value` names the node that a model observes
     role: Role = "latent"
     span: Span | None = field(default=None, compare=False)
 
@@ -222,12 +222,18 @@ def operands(node: Node) -> tuple[str, ...]:
         case Op() | Noise() | Region():
             return node.args
         case Sample():
-            return tuple(value for _, value in node.args)
+            given = observed_node(node)
+            return tuple(value for _, value in node.args) + ((given,) if given else ())
         case Param():
             return (node.init, *(b for b in node.support.bounds if isinstance(b, str)))
         case State():
             return (node.init,)
     return ()
+
+
+def observed_node(site: Sample) -> str | None:
+    """The node of the value at which the model itself observes a site (`inf.observe`), if any."""
+    return next((str(value) for key, value in site.attrs if key == "value"), None)
 
 
 def rename_operands(node: Node, names: Mapping[str, str] | Callable[[str], str]) -> Node:
@@ -237,7 +243,8 @@ def rename_operands(node: Node, names: Mapping[str, str] | Callable[[str], str])
         case Op() | Noise() | Region():
             return replace(node, args=tuple(to(a) for a in node.args))
         case Sample():
-            return replace(node, args=tuple((p, to(v)) for p, v in node.args))
+            attrs = tuple((k, to(str(v)) if k == "value" else v) for k, v in node.attrs)
+            return replace(node, args=tuple((p, to(v)) for p, v in node.args), attrs=attrs)
         case Param():
             bounds = tuple(to(b) if isinstance(b, str) else b for b in node.support.bounds)
             return replace(node, init=to(node.init), support=replace(node.support, bounds=bounds))

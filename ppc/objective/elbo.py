@@ -23,7 +23,7 @@ from ppc.distributions import Distribution
 from ppc.distributions.kl import kl_divergence
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Graph, Noise, Sample, operands
+from ppc.ir.nodes import Graph, Noise, Sample, observed_node, operands
 from ppc.ir.types import Tensor
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
 from ppc.objective.support import known_support
@@ -72,7 +72,7 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
         name_parameters(builder, site, args)
         if site.role == "observed":
             value = observed_value(builder, site)
-            if "value" not in dict(site.attrs) and known_support(builder, dist, args):
+            if observed_node(site) is None and known_support(builder, dist, args):
                 builder.inside.add(value.name)  # the data are checked before a fit
             term = rename(builder, dist.log_density(value, args), f"lp_{site.name}")
             estimators[site.name] = "observed"
@@ -97,7 +97,7 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
 def _inputs(builder: Builder, model: Graph) -> None:
     """The arrays of the observed sites and the weights of the rows."""
     for site in model.samples:
-        if site.role == "observed" and "value" not in dict(site.attrs):
+        if site.role == "observed" and observed_node(site) is None:
             with builder.at(site.span):
                 builder.data(site.name, site.type, origin="site")
     for axis in model.axes:
@@ -112,8 +112,7 @@ def weight_name(axis: str) -> str:
 
 def observed_value(builder: Builder, site: Sample) -> Value:
     """What an observed site is observed to be: data, or the value that `inf.observe` gave."""
-    given = dict(site.attrs).get("value")
-    return builder.value(site.name if given is None else str(given))
+    return builder.value(observed_node(site) or site.name)
 
 
 def weighted_sum(builder: Builder, term: Value, site: Tensor, event_rank: int) -> Value:

@@ -14,12 +14,12 @@ from typing import Literal
 from ppc.distributions import Distribution
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Graph, Param, Sample, operands
+from ppc.ir.nodes import Graph, Param, Sample, observed_node, operands
+from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
 from ppc.objective.elbo import observed_value
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
-from ppc.passes import dce
 
 DRAWS = "draws"  # the axis of independent draws of a query
 Want = Literal["sample", "log_prob", "parameters"]
@@ -29,7 +29,7 @@ def log_density(model: Graph) -> Graph:
     """log p of all sites together: constrained values, all rows, no Jacobian; a scalar."""
     builder = _whole(model, None, "log_density")
     for site in model.samples:
-        if "value" not in dict(site.attrs):
+        if observed_node(site) is None:
             builder.data(site.name, site.type, origin="site")
     terms: list[Value] = []
 
@@ -55,7 +55,7 @@ def parameters(model: Graph, guide: Graph | None) -> Graph:
         if graph is None:
             continue
         env: dict[str, str] = {}
-        needed = dce.reached(graph, [param.name for param in graph.params], samples=False)
+        needed = reached(graph, [param.name for param in graph.params], samples=False)
         for node in graph.nodes:
             if node.name in needed:
                 builder.copy(node, env)
@@ -103,7 +103,7 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
                 _outputs(builder, site, factor.distribution, factor.args, factor.value, asked,
                          scored=factor.value)  # fmt: skip
             return factor.value
-        if "value" in dict(site.attrs) and site.name not in asked.targets:
+        if observed_node(site) is not None and site.name not in asked.targets:
             value = observed_value(builder, site)
         else:
             value = _drawn(builder, site, dist, args, site.name)

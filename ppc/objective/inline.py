@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ppc.distributions import DISTRIBUTIONS, Distribution, NoiseSource
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Data, Graph, Hyper, Op, Param, Sample, Stage, State
+from ppc.ir.nodes import Data, Graph, Hyper, Op, Param, Sample, Stage, State, rename_operands
 
 Site = Callable[[Sample, Distribution, Mapping[str, Value]], Value]
 
@@ -28,8 +28,8 @@ def inline(builder: Builder, graph: Graph, site: Site) -> dict[str, str]:
                     env[node.name] = value.name
                 case Sample():
                     given = {p: builder.value(env[v]) for p, v in node.args}
-                    attrs = tuple((k, env[str(v)] if k == "value" else v) for k, v in node.attrs)
-                    node = replace(node, attrs=attrs)
+                    node = rename_operands(node, env)
+                    assert isinstance(node, Sample)
                     env[node.name] = site(node, DISTRIBUTIONS[node.distribution], given).name
                 case Data() | Hyper() if node.name in builder.nodes:
                     env[node.name] = node.name

@@ -1,6 +1,7 @@
 """Roles: which sites are observed.
 
-What: the named sites become observed; the others are latent.
+What: the named sites become observed; the others are latent. A value that the model itself
+observes (`inf.observe`) moves from the outputs to its site.
 Before: `x = sample Normal(...) latent`, observed {x}.  After: `x = sample Normal(...) observed`.
 When not: a site that the model itself observes (`inf.observe`) stays observed.
 """
@@ -12,7 +13,7 @@ from dataclasses import replace
 
 from ppc.diagnostics import CompileError
 from ppc.diagnostics.model import UnknownObserved
-from ppc.ir.nodes import Graph, Sample
+from ppc.ir.nodes import Graph, Node, Sample, operands
 
 
 def run(graph: Graph, observed: Collection[str]) -> Graph:
@@ -23,10 +24,30 @@ def run(graph: Graph, observed: Collection[str]) -> Graph:
         raise CompileError(
             [UnknownObserved(name=name, model=graph.name, sites=sites) for name in unknown]
         )
-    nodes = tuple(
-        replace(node, role="observed")
-        if isinstance(node, Sample) and node.name in observed
-        else node
-        for node in graph.nodes
-    )
-    return replace(graph, nodes=nodes)
+    given = {name: value for name, value in graph.outputs if name in sites}
+    nodes = [_marked(node, observed, given.get(node.name)) for node in graph.nodes]
+    return replace(graph, nodes=_sorted(nodes), outputs=())
+
+
+def _marked(node: Node, observed: Collection[str], given: str | None) -> Node:
+    if not isinstance(node, Sample):
+        return node
+    if given is not None:
+        node = replace(node, attrs=(*node.attrs, ("value", given)))
+    return replace(node, role="observed") if node.name in observed else node
+
+
+def _sorted(nodes: list[Node]) -> tuple[Node, ...]:
+    """The nodes in topological order, otherwise as they stand."""
+    by_name = {node.name: node for node in nodes}
+    placed: dict[str, Node] = {}
+
+    def place(node: Node) -> None:
+        if node.name not in placed:
+            for name in operands(node):
+                place(by_name[name])
+            placed[node.name] = node
+
+    for node in nodes:
+        place(node)
+    return tuple(placed.values())

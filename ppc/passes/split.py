@@ -14,6 +14,7 @@ from dataclasses import replace
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Data, Graph, Param
+from ppc.ir.reach import reached
 from ppc.ir.types import Tensor
 from ppc.passes import dce
 
@@ -27,7 +28,7 @@ def _init(graph: Graph) -> Graph:
     whole = replace(graph, axes=tuple(replace(a, subsampled=False) for a in graph.axes))
     builder = Builder.like(whole, stage="function", name="init_params")
     env: dict[str, str] = {}
-    needed = dce.reached(graph, [p.init for p in graph.params], samples=False)
+    needed = reached(graph, [p.init for p in graph.params], samples=False)
     for node in graph.nodes:
         if node.name in needed:
             builder.copy(node, env)

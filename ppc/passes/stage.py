@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from ppc.diagnostics.notes import Prepared
 from ppc.ir.build import Builder
 from ppc.ir.nodes import Const, Data, Graph, Op, operands
+from ppc.ir.reach import reached
 from ppc.ir.text import print_node
 from ppc.passes import dce
 
@@ -101,7 +102,7 @@ def _prepare(graph: Graph, frontier: list[str]) -> Graph:
     whole = replace(graph, axes=tuple(replace(a, subsampled=False) for a in graph.axes))
     builder = Builder.like(whole, stage="function", name="prepare")
     env: dict[str, str] = {}
-    needed = dce.reached(graph, frontier, samples=False)
+    needed = reached(graph, frontier, samples=False)
     for node in graph.nodes:
         if node.name in needed:
             builder.copy(node, env)

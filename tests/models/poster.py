@@ -9,7 +9,9 @@ import ppc as inf
 def model(k, d0, dx, dy):
     with inf.datamodel():
         z = inf.Normal(tf.ones(k) * 0.1, 1.0, name="z")
-        nn1 = tf.keras.Sequential([tf.keras.layers.Dense(d0, tf.nn.relu), tf.keras.layers.Dense(dx)])
+        nn1 = tf.keras.Sequential(
+            [tf.keras.layers.Dense(d0, tf.nn.relu), tf.keras.layers.Dense(dx)]
+        )
         nn2 = tf.keras.Sequential([tf.keras.layers.Dense(dy)])
         inf.Normal(nn1(z), 1.0, name="x")
         inf.Categorical(logits=nn2(z), name="y")
