@@ -21,7 +21,8 @@ def known_support(
     todo = [bound for bound in support.bounds if isinstance(bound, str)]
     while todo:
         node = builder.nodes[todo.pop()]
-        if not isinstance(node, Op | Const | Data):
+        site = isinstance(node, Data) and node.origin == "site"
+        if site or not isinstance(node, Op | Const | Data):
             return None
         todo.extend(operands(node))
     return support
