@@ -51,8 +51,10 @@ def emit_body(
     `inputs` are the expressions of given nodes, by node name: inputs of the program, so that a node
     that this graph computes may have the name of one that it has no use for. `sizes` are those of
     named sizes, beside the ones that the graph fixes. `names` hands out the names of variables and
-    must have taken those that these expressions use. Raises InternalError for a node that is
-    neither given nor computable, a primitive that the table lacks, and a size without an expression.
+    must have taken those that these expressions use.
+
+    Raises InternalError for a node that is neither given nor computable, a primitive that the table
+    lacks, and a size without an expression.
     """
     body = _Body(graph, table, inputs, sizes, names, source_comments, indent)
     body.run()
