@@ -50,10 +50,13 @@ def emit_body(
 ) -> tuple[list[Stmt], dict[str, Expr]]:
     """The statements for what the outputs need, and the expression of each output.
 
-    `inputs` are the expressions of given nodes, by node name; `sizes` those of named sizes, beside
-    the ones that the graph fixes. `names` hands out the names of variables and must have taken
-    those that these expressions use. Raises InternalError for a node that is neither given nor
-    computable, a primitive that the table lacks, and a size without an expression.
+    `inputs` are the expressions of given nodes, by node name: inputs of the program, so that a node
+    that this graph computes may have the name of one that it has no use for. `sizes` are those of
+    named sizes, beside the ones that the graph fixes. `names` hands out the names of variables and
+    must have taken those that these expressions use.
+
+    Raises InternalError for a node that is neither given nor computable, a primitive that the table
+    lacks, and a size without an expression.
     """
     body = _Body(graph, table, inputs, sizes, names, source_comments, indent)
     body.run()
@@ -111,7 +114,11 @@ class _Body:
     def run(self) -> None:
         self.names.reserve(*self.table.helpers)
         nodes = self.graph.by_name()
-        self.exprs |= {name: self.inputs[name] for name in nodes if name in self.inputs}
+        self.exprs |= {
+            name: self.inputs[name]
+            for name, node in nodes.items()
+            if name in self.inputs and not isinstance(node, Op | Const)
+        }
         uses = self._uses(nodes)
         for node in self.graph.nodes:
             if uses[node.name] and node.name not in self.exprs:
@@ -121,7 +128,7 @@ class _Body:
         """How often each node that an output needs is used."""
         uses = Counter(name for _, name in self.graph.outputs)
         for node in reversed(self.graph.nodes):
-            if uses[node.name] and node.name not in self.inputs:
+            if uses[node.name] and node.name not in self.exprs:
                 uses.update(operands(node))
         return uses
 
