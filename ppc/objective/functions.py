@@ -36,7 +36,8 @@ def log_density(model: Graph) -> Graph:
     def scored(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         name_parameters(builder, site, args)
         value = observed_value(builder, site)
-        term = _full(dist.log_density(value, args), site, dist, builder)
+        score = rename(builder, dist.log_density(value, args), f"lp_{site.name}")
+        term = _full(score, site, dist, builder)
         terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
         return value
 
@@ -99,8 +100,12 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
                 _outputs(builder, site, dist, args, anew, asked, scored=value)
             return value
         if site.name in inferred and (asked.guided_rows or not site.type.axes):
-            value = inferred[site.name]
-        elif observed_node(site) is not None and site.name not in asked.targets:
+            factor = inferred[site.name]
+            if site.name in asked.targets:  # what was drawn from the guide is described by it
+                _outputs(builder, site, factor.distribution, factor.args, factor.value, asked,
+                         scored=factor.value)  # fmt: skip
+            return factor.value
+        if observed_node(site) is not None and site.name not in asked.targets:
             value = observed_value(builder, site)
         else:
             value = _drawn(builder, site, dist, args, site.name)
@@ -112,9 +117,18 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
     return builder.build()
 
 
-def _from_guide(builder: Builder, guide: Graph, asked: Query) -> dict[str, Value]:
-    """The values of the guide's latents whose inputs are known."""
-    values: dict[str, Value] = {}
+@dataclass(frozen=True, slots=True)
+class _Factor:
+    """A latent as the guide has it, and its draw."""
+
+    distribution: Distribution
+    args: Mapping[str, Value]
+    value: Value
+
+
+def _from_guide(builder: Builder, guide: Graph, asked: Query) -> dict[str, _Factor]:
+    """The guide's latents whose inputs are known."""
+    factors: dict[str, _Factor] = {}
     unknown = _reads_unknown(guide, asked.given)
 
     def in_guide(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
@@ -122,11 +136,11 @@ def _from_guide(builder: Builder, guide: Graph, asked: Query) -> dict[str, Value
             return builder.value(site.name)
         value = _drawn(builder, site, dist, args, site.name)
         if site.role == "latent" and site.name not in unknown:
-            values[site.name] = value
+            factors[site.name] = _Factor(dist, args, value)
         return value
 
     inline(builder, guide, in_guide)
-    return values
+    return factors
 
 
 def _reads_unknown(guide: Graph, given: Collection[str]) -> set[str]:

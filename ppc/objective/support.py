@@ -8,7 +8,7 @@ from ppc.distributions import DISTRIBUTIONS, Distribution, support_of
 from ppc.distributions.membership import inside
 from ppc.distributions.supports import SUPPORTS
 from ppc.ir.build import Builder, Operand, Value
-from ppc.ir.nodes import Const, Data, Graph, Op, Param, Sample, Support, operands
+from ppc.ir.nodes import Const, Data, Graph, Op, Origin, Param, Sample, Support, operands
 from ppc.objective.inline import inline
 from ppc.passes import dce
 
