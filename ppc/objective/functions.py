@@ -31,9 +31,7 @@ Want = Literal["sample", "mean", "log_prob", "parameters"]
 def log_density(model: Graph) -> Graph:
     """log p of all sites together: constrained values, all rows, no Jacobian; a scalar."""
     builder = _whole(model, None, "log_density")
-    for site in model.samples:
-        if observed_node(site) is None:
-            builder.data(site.name, site.type, origin="site")
+    _give_sites(builder, model)
     terms: list[Value] = []
 
     def scored(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
@@ -47,6 +45,13 @@ def log_density(model: Graph) -> Graph:
     inline(builder, model, scored)
     builder.output("log_density", functools.reduce(operator.add, terms))
     return builder.build()
+
+
+def _give_sites(builder: Builder, model: Graph) -> None:
+    """Every site as an array that is given, before anything else can take its name."""
+    for site in model.samples:
+        if observed_node(site) is None:
+            builder.data(site.name, site.type, origin="site")
 
 
 def has_unconstrained_form(model: Graph) -> bool:
@@ -71,11 +76,12 @@ Move = Callable[[Bijection, Value, Sequence[Value | float]], Value]
 def _between(model: Graph, name: str, move: Move) -> Graph:
     """Each latent moved by its bijection; bounds may depend on the latents before it."""
     builder = _whole(model, None, name)
+    _give_sites(builder, model)
 
     def moved(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
-        given = builder.data(site.name, site.type, origin="site")
         if site.role == "observed":
             return observed_value(builder, site)
+        given = builder.value(site.name)
         bijection, bounds = _bijection(builder, dist, args)
         value = rename(builder, move(bijection, given, bounds), f"{site.name}_moved")
         builder.output(site.name, _on_plates(builder, value, site, site.type.shape))
@@ -91,13 +97,12 @@ def unconstrained_log_density(model: Graph) -> Graph:
     The latents are given on the reals, the observed sites as they are: what MCMC moves in.
     """
     builder = _whole(model, None, "unconstrained_log_density")
+    _give_sites(builder, model)
     terms: list[Value] = []
 
     def scored(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         name_parameters(builder, site, args)
-        if observed_node(site) is None:
-            given = builder.data(site.name, site.type, origin="site")
-        value = observed_value(builder, site)
+        value = given = observed_value(builder, site)
         if site.role == "latent":
             bijection, bounds = _bijection(builder, dist, args)
             value = rename(builder, bijection.forward(given, *bounds), f"{site.name}_value")
