@@ -224,7 +224,9 @@ def _bind(
     if param.annotation is not None:
         array = array_type(module, param.annotation.annotation)
     if name in arguments:
-        value = arguments[name] if convert is None else convert(ctx, name, arguments[name])
+        value = arguments[name]
+        if convert is not None:
+            value = convert(ctx, name, value if array is None else _as_array(value))
         if isinstance(value, NameOf):
             value = outer.find(value.name)
         if isinstance(value, Given):
@@ -244,6 +246,18 @@ def _bind(
     if isinstance(value, int) and not isinstance(value, bool) and name not in settled:
         value = ctx.builder.hyper(name, value)
     inner.variables[name] = value
+
+
+def _as_array(value: Any) -> Any:
+    """A list as an array, where the annotation says that it is one; anything else as it is."""
+    if not isinstance(value, list | tuple):
+        return value
+    import numpy as np
+
+    try:
+        return np.asarray(value)
+    except ValueError:  # ragged, and told as the list that it is
+        return value
 
 
 def _match(ctx: Context, given: Given, type_: ArrayType) -> None:

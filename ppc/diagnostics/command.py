@@ -218,7 +218,10 @@ class BadGuide(Mistake):
     found: str
 
     def message(self) -> str:
-        return f"the guide must be a model, a function of no arguments, or None, not {self.found}"
+        return (
+            "the guide must be a model, a function of no arguments, 'meanfield' or None, "
+            f"not {self.found}"
+        )
 
     def help(self) -> str:
-        return "call it with its hyperparameters first: SVI(qmodel(k=2)); None infers a mean field"
+        return "call it with its hyperparameters first: SVI(qmodel(k=2)); 'meanfield' and None infer a mean field"

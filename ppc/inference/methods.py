@@ -127,4 +127,5 @@ def _guide(given: Any) -> ProbModel | None:
             raise KindError(BadGuide(found=f"{given!r} ({error})")) from None
         if isinstance(made, ProbModel):
             return made
-    raise KindError(BadGuide(found=type(given).__name__))
+    found = repr(given) if isinstance(given, str) else type(given).__name__
+    raise KindError(BadGuide(found=found))
