@@ -14,8 +14,8 @@ FIT = """
 import gc, sys
 sys.path.insert(0, sys.argv[1])
 import jax, jax.numpy as jnp, jax.random as jr, programs
-program = programs.load("digits")
-data = program.Data(*map(jnp.asarray, programs.digits(100)))
+program = programs.load("digit_classifier")
+data = program.prepare(*programs.digits(100))
 jax.block_until_ready(data)
 def status(name):
     text = open("/proc/self/status").read()
@@ -45,5 +45,4 @@ def test_memory(benchmark: BenchmarkFixture, record: Record) -> None:
         unit="MiB",
         data_mib=data,
         before_mib=before,
-        program=programs.origin("digits"),
     )

@@ -1,9 +1,4 @@
-"""The programs that the benchmarks run, and their data.
-
-Every program has the interface of an emitted one: ``Data``, ``Plan``, ``fit``,
-``start_fit``, ``run_block``. It comes from ``ppc emit`` where an example of that name
-exists, else from ``handwritten/``, the targets that the emitter is held to.
-"""
+"""The programs that the benchmarks run, as `ppc emit` prints them, and their data."""
 
 from __future__ import annotations
 
@@ -22,20 +17,13 @@ EMITTED = HERE / "out"
 
 @cache
 def path(name: str) -> Path:
-    """The file of a program: emitted now, or hand-written while ppc cannot emit it."""
+    """The file of the program of an example, emitted now."""
     source = HERE.parent / "examples" / f"{name}.py"
-    if not source.exists():
-        return HERE / "handwritten" / f"{name}.py"
     EMITTED.mkdir(exist_ok=True)
     target = EMITTED / f"{name}.py"
     command = [sys.executable, "-m", "ppc.cli", "emit", str(source), "--backend", "jax"]
     subprocess.run([*command, "-o", str(target)], check=True)
     return target
-
-
-def origin(name: str) -> str:
-    """``emitted`` or ``handwritten``, for the record of a result."""
-    return "emitted" if path(name).parent == EMITTED else "handwritten"
 
 
 @cache

@@ -19,6 +19,7 @@ import ast
 import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -172,7 +173,8 @@ def _vocabulary() -> str:
             owner, _, last = name.rpartition(".")
             groups.setdefault(owner, []).append(last)
         for owner, names in groups.items():
-            parts.append(f"**`{owner}`**: {' '.join(f'`{n}`' for n in names)}\n")
+            text = f"**`{owner}`**: {' '.join(f'`{n}`' for n in names)}"
+            parts.append(textwrap.fill(text, 100, break_on_hyphens=False) + "\n")
     return "\n".join(parts)
 
 

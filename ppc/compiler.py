@@ -95,7 +95,8 @@ def _batches(c: Compilation) -> Compilation:
 
 def _guide(c: Compilation) -> Compilation:
     model, guide = c.graphs["model"], c.graphs.get("guide")
-    return c.put(guide=meanfield.run(model) if guide is None else match.run(guide, model))
+    # The inferred guide is matched too: its parameters may be called like some of the model.
+    return c.put(guide=match.run(meanfield.run(model) if guide is None else guide, model))
 
 
 def _objective(c: Compilation) -> Compilation:

@@ -186,7 +186,7 @@ INIT = {
 }
 
 WHY_PACKED = """ The
-    parameters are few and small, so inside the loop they are one vector."""
+parameters are few and small, so inside the loop they are one vector."""
 
 UPDATE_ROWS = '''
 def update_rows(

@@ -202,7 +202,7 @@ def _random_ancestor(ctx: Context, value: Value) -> bool:
 # Names of a bijection that users know for a support.
 _SUPPORT_WORDS: Mapping[str, str] = {"softplus": "positive", "exp": "positive"}
 SUPPORT_NAMES = (
-    *(row.name for row in SUPPORTS.values() if not row.bounds and not row.discrete),
+    *(row.name for row in SUPPORTS.values() if row.bijection and not row.bounds),
     *_SUPPORT_WORDS,
 )
 

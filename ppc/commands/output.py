@@ -27,8 +27,9 @@ def write(path: str, text: str, source: str) -> None:
     if os.path.exists(target) and os.path.exists(source) and os.path.samefile(target, source):
         raise KindError(OverSource(path=path))
     try:
-        if os.path.exists(target) and not os.path.isfile(target):
-            with open(target, "w", encoding="utf-8") as file:  # a pipe or device; not a folder
+        if os.path.exists(path) and not os.path.isfile(path):
+            # A pipe or a device, such as /dev/stdout, is no file to replace; a folder is refused.
+            with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
         else:
             _replace(target, text)

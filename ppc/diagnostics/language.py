@@ -64,10 +64,7 @@ class NoSource(Mistake):
         return f"Python keeps no source for {self.name} (from {self.path})"
 
     def help(self) -> str:
-        return (
-            "a model is compiled from its text: define it in a file or a notebook cell, or pass "
-            "the text to ppc.compile"
-        )
+        return "a model is compiled from its text: define it in a file or a notebook cell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,6 +168,8 @@ class GuideShape(Mistake):
         )
 
     def help(self) -> str:
+        if not any(char.isalpha() for char in self.guide_shape + self.model_shape):
+            return f"give it the shape {self.model_shape} in the guide"
         return "sizes with different names are equal only where --set fixes both to one number"
 
 

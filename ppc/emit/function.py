@@ -20,7 +20,7 @@ from ppc.emit.literals import comment
 from ppc.emit.names import Names
 from ppc.emit.table import Operation, Table, size_expr
 from ppc.emit.tree import Assign, BinOp, Comment, Expr, List, Name, Stmt, number
-from ppc.ir.nodes import Const, ConstValue, Graph, Hyper, Node, Op, operands
+from ppc.ir.nodes import Const, ConstValue, Graph, Hyper, Node, Op, is_named, operands
 from ppc.ir.sizes import Size
 from ppc.spans import Span
 
@@ -50,10 +50,13 @@ def emit_body(
 ) -> tuple[list[Stmt], dict[str, Expr]]:
     """The statements for what the outputs need, and the expression of each output.
 
-    `inputs` are the expressions of given nodes, by node name; `sizes` those of named sizes, beside
-    the ones that the graph fixes. `names` hands out the names of variables and must have taken
-    those that these expressions use. Raises InternalError for a node that is neither given nor
-    computable, a primitive that the table lacks, and a size without an expression.
+    `inputs` are the expressions of given nodes, by node name: inputs of the program, so that a node
+    that this graph computes may have the name of one that it has no use for. `sizes` are those of
+    named sizes, beside the ones that the graph fixes. `names` hands out the names of variables and
+    must have taken those that these expressions use.
+
+    Raises InternalError for a node that is neither given nor computable, a primitive that the table
+    lacks, and a size without an expression.
     """
     body = _Body(graph, table, inputs, sizes, names, source_comments, indent)
     body.run()
@@ -93,11 +96,6 @@ def _reversed_fields(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in reversed(fields(kind)))
 
 
-def is_named(node: Node) -> bool:
-    """Whether a node has a name that somebody gave it, not one made from its primitive."""
-    return isinstance(node, Op) and re.sub(r"_\d+$", "", node.name) != node.primitive
-
-
 @dataclass(slots=True)
 class _Body:
     graph: Graph
@@ -116,7 +114,11 @@ class _Body:
     def run(self) -> None:
         self.names.reserve(*self.table.helpers)
         nodes = self.graph.by_name()
-        self.exprs |= {name: self.inputs[name] for name in nodes if name in self.inputs}
+        self.exprs |= {
+            name: self.inputs[name]
+            for name, node in nodes.items()
+            if name in self.inputs and not isinstance(node, Op | Const)
+        }
         uses = self._uses(nodes)
         for node in self.graph.nodes:
             if uses[node.name] and node.name not in self.exprs:
@@ -126,7 +128,7 @@ class _Body:
         """How often each node that an output needs is used."""
         uses = Counter(name for _, name in self.graph.outputs)
         for node in reversed(self.graph.nodes):
-            if uses[node.name] and node.name not in self.inputs:
+            if uses[node.name] and node.name not in self.exprs:
                 uses.update(operands(node))
         return uses
 
@@ -162,7 +164,12 @@ class _Body:
         if self._stays_host(node, expr, op):
             self.host.add(node.name)
         short = len(flat(expr)) <= WIDTH
-        trivial = isinstance(expr, Name) or node.primitive == "dim"
+        # A repeated constant is as short as a name for it, and says more.
+        repeated = node.primitive == "broadcast_to" and isinstance(nodes[node.args[0]], Const)
+        number = node.name in self.host and len(flat(expr)) <= len("float(10 * d0)")
+        trivial = (
+            isinstance(expr, Name) or node.primitive == "dim" or (short and repeated) or number
+        )
         self._bind(node, expr, inline=trivial or (uses == 1 and short and not is_named(node)))
 
     def _stays_host(self, node: Op, expr: Expr, op: Operation) -> bool:

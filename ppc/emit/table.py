@@ -116,7 +116,8 @@ def infix(symbol: BinaryOperator, module: str) -> Row:
 
     def row(op: Operation) -> Expr:
         left, right = numeric(op)
-        if all(op.host) and symbol in ("/", "//", "%", "**"):
+        zero = isinstance(right, Constant) and right.value == 0
+        if all(op.host) and (symbol in ("//", "%", "**") or (symbol == "/" and zero)):
             left = call(f"{module}.asarray", left)
         return BinOp(symbol, left, right)
 

@@ -21,6 +21,7 @@ from ppc.inference.methods import next_seed
 from ppc.ir.nodes import Graph, observed_node
 from ppc.objective import functions
 from ppc.passes import batches
+from ppc.passes.constrain import unconstrained_name
 
 if TYPE_CHECKING:
     from ppc.api import ProbModel
@@ -52,8 +53,13 @@ class Fitted:
         return tuple(s.name for s in self.model.samples if s.role == "observed")
 
     def parameters(self) -> Mapping[str, Array]:
-        """Every parameter on its support, by name."""
-        graph = as_function(functions.parameters(self.model, self.guide))
+        """Every parameter that was fitted, on its support, by name.
+
+        One that no density reads is none of the program's.
+        """
+        params = (*self.guide.params, *self.model.params)
+        used = [p.name for p in params if unconstrained_name(p) in self.raw]
+        graph = as_function(functions.parameters(self.model, self.guide, used))
         found = registry.backend(self.backend)
         module = found.load(found.emit_function(graph), "parameters")
         return found.call(module, {**self.arrays, **self.raw}, self.sizes, 0)

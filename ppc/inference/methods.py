@@ -7,6 +7,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from ppc.compiler import MEANFIELD
 from ppc.diagnostics import DataError, KindError
 from ppc.diagnostics.command import BadGuide
 from ppc.diagnostics.data import BadNumber, WrongKind
@@ -44,7 +45,7 @@ class VI:
 
     Args:
         qmodel: the guide: a model with its hyperparameters, a function without parameters that
-            returns or is one, or None for a mean field inferred from the model.
+            returns or is one, or None or "meanfield" for one inferred from the model.
         loss: "ELBO".
         optimizer: None for Adam, or an optimiser object of the backend's library (optax).
         epochs: passes over the data.
@@ -57,7 +58,7 @@ class VI:
 
     def __init__(
         self,
-        qmodel: ProbModel | Callable[[], Any] | None = None,
+        qmodel: ProbModel | Callable[[], Any] | str | None = None,
         loss: str = "ELBO",
         optimizer: Any = None,
         epochs: int = 1000,
@@ -115,7 +116,9 @@ def positive_integer(argument: str, value: Any) -> int:
 def _guide(given: Any) -> ProbModel | None:
     from ppc.api import ModelFunction, ProbModel
 
-    if given is None or isinstance(given, ProbModel):
+    if given is None or given == MEANFIELD:
+        return None
+    if isinstance(given, ProbModel):
         return given
     if isinstance(given, ModelFunction) or callable(given):
         try:

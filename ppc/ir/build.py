@@ -31,6 +31,7 @@ from ppc.ir.nodes import (
     Stage,
     State,
     Support,
+    is_named,
     rename_operands,
 )
 from ppc.ir.primitives import PRIMITIVES, Sizes, infer
@@ -337,7 +338,7 @@ class Builder:
     def suggest(self, value: Value, name: str) -> None:
         """Call a value `name` in the finished graph, if it is an operation without a name."""
         node = self.nodes[value.name]
-        if isinstance(node, Op) and re.fullmatch(rf"{node.primitive}(_\d+)?", node.name):
+        if isinstance(node, Op) and not is_named(node):
             self._suggested.setdefault(value.name, name)
 
     @contextmanager

@@ -20,6 +20,7 @@ equality ignores it. Which nodes are legal at which stage is said in verify.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -229,6 +230,11 @@ def operands(node: Node) -> tuple[str, ...]:
         case State():
             return (node.init,)
     return ()
+
+
+def is_named(node: Node) -> bool:
+    """Whether a node has a name that somebody gave it, not one made from its primitive."""
+    return isinstance(node, Op) and not re.fullmatch(rf"{node.primitive}(_\d+)?", node.name)
 
 
 def observed_node(site: Sample) -> str | None:

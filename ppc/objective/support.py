@@ -8,7 +8,7 @@ from ppc.distributions import DISTRIBUTIONS, Distribution, support_of
 from ppc.distributions.membership import inside
 from ppc.distributions.supports import SUPPORTS
 from ppc.ir.build import Builder, Operand, Value
-from ppc.ir.nodes import Const, Data, Graph, Op, Param, Sample, Support, operands
+from ppc.ir.nodes import Const, Data, Graph, Op, Origin, Param, Sample, Support, operands
 from ppc.objective.inline import inline
 from ppc.passes import dce
 
@@ -21,7 +21,8 @@ def known_support(
     todo = [bound for bound in support.bounds if isinstance(bound, str)]
     while todo:
         node = builder.nodes[todo.pop()]
-        if not isinstance(node, Op | Const | Data):
+        known = isinstance(node, Data) and node.origin != "parameter"
+        if not (known or isinstance(node, Op | Const)):
             return None
         todo.extend(operands(node))
     return support
@@ -39,7 +40,9 @@ def supports(model: Graph, names: tuple[str, ...]) -> dict[str, tuple[Graph, str
                       equalities=model.equalities)  # fmt: skip
 
     def at(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
-        value = builder.data(site.name, site.type, origin="site")
+        # A site that is not given is unknown, and so is a bound that depends on it.
+        origin: Origin = "site" if site.name in names else "parameter"
+        value = builder.data(site.name, site.type, origin=origin)
         support = known_support(builder, dist, args) if site.name in names else None
         if support is not None:
             bounds: list[Operand] = [

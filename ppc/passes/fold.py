@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import math
 import operator
-import re
 from collections.abc import Callable, Mapping
 
 from ppc.ir import ops
 from ppc.ir.build import Builder, Number, Value
-from ppc.ir.nodes import Const, Graph, Node, Op
+from ppc.ir.nodes import Const, Graph, Node, Op, is_named
 from ppc.ir.primitives import PRIMITIVES
 
 
@@ -31,6 +30,8 @@ def run(graph: Graph) -> Graph:
                 builder.copy(node, env)
             else:
                 env[node.name] = simpler.name
+                if is_named(node):
+                    builder.suggest(simpler, node.name)
     for result, name in graph.outputs:
         builder.output(result, builder.value(env[name]))
     return builder.build()
@@ -155,8 +156,7 @@ def _shifted(builder: Builder, node: Op, x: Value, shift: float) -> Value | None
 
 
 def _own_name(node: Op) -> str | None:
-    """The name that somebody gave to a node, if its name is not made from its primitive."""
-    return None if re.fullmatch(rf"{node.primitive}(_\d+)?", node.name) else node.name
+    return node.name if is_named(node) else None
 
 
 def _is_exp(builder: Builder, *names: str) -> bool:

@@ -34,7 +34,7 @@ class _Layout:
         self.lengths = {axis.name: length(graph, axis.name) for axis in graph.axes}
         hypers = dict(graph.hypers)
         for axis in graph.axes:
-            for name in self.lengths[axis.name].names | axis.size.names:
+            for name in sorted(self.lengths[axis.name].names | axis.size.names):
                 hypers.setdefault(name, None)
         self.builder = Builder(
             graph.name, graph.stage, hypers=hypers.items(), equalities=graph.equalities

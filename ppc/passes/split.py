@@ -35,6 +35,7 @@ def _init(graph: Graph) -> Graph:
     for param in graph.params:
         with builder.at(param.span):
             start = _repeated(builder, builder.value(env[param.init]), param.type)
+        builder.suggest(start, param.name.replace(".", "_"))
         builder.output(param.name, start)
     return builder.build()
 

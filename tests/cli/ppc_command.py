@@ -13,7 +13,7 @@ from ppc.cli import main
 
 ROOT = Path(__file__).parents[2]
 DIGITS = str(ROOT / "examples" / "digit_classifier.py")
-SCHOOLS = str(ROOT / "examples" / "eight_schools.py")
+SCHOOLS = str(Path(__file__).with_name("schools_without_calls.py"))
 
 HEAD = """\
 import numpy as np

@@ -18,7 +18,10 @@ def functions_of(text: str) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-def test_the_classifier_needs_no_option() -> None:
+def test_the_examples_need_no_option() -> None:
+    schools = ppc("emit", str(ROOT / "examples" / "eight_schools.py"))
+    assert (schools.exit_code, schools.stderr) == (0, "")
+    assert "for `eight_schools` with guide `meanfield`" in schools.stdout
     done = ppc("emit", DIGITS)
     assert done.exit_code == 0
     assert done.stderr == ""
@@ -147,6 +150,12 @@ def test_the_models_own_file_is_not_written_over(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert f"{model} is the file with the model" in done.stderr
     assert model.read_text() == HEAD + FACTORS
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a device of POSIX")
+def test_devices_are_written_to() -> None:
+    done = process("emit", SCHOOLS, "--observe", "y", "-o", "/dev/stdout")
+    assert done.stdout == ppc("emit", SCHOOLS, "--observe", "y").stdout
 
 
 @pytest.mark.parametrize("place", [".", "missing/program.py"])

@@ -95,8 +95,7 @@ def jax_result(it: Emitted, inputs: Mapping[str, np.ndarray]) -> dict[str, np.nd
         given["noise"] = module.Noise(*(array(n.name) for n in program.noise))
     for whole in {"batch", "data"} & set(taken):
         columns = (c.name for c in program.columns if c.given)
-        # A column that only the checks of the data read is not an input of the loss.
-        given[whole] = module.prepare(*(inputs.get(c, np.zeros(1)) for c in columns))
+        given[whole] = module.prepare(*(inputs[c] for c in columns))
     if "weight" in taken:
         assert program.weight
         given["weight"] = array(program.weight)
@@ -148,13 +147,17 @@ def test_in_double_precision_it_is_the_reference(name: str) -> None:
         np.testing.assert_allclose(found[label], x, rtol=0, atol=1e-10 * scale, err_msg=label)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_in_single_precision_it_is_off_by_rounding(name: str) -> None:
+    import jax
+
     it = emitted(name)
     inputs = point(it.graph, seed=1)
     exact = reference(it.graph, inputs)
     bound = rounding(it.graph, inputs, exact)
-    found = jax_result(it, inputs)
+    with jax.enable_x64(False):
+        found = jax_result(it, inputs)
     for label, x in exact.items():
         excess = np.abs(found[label] - x) - MARGIN * EPS32 * bound[label]
         assert (excess <= 0).all(), (label, found[label], x, MARGIN * EPS32 * bound[label])

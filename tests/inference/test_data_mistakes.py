@@ -1,0 +1,130 @@
+"""Every mistake in data: its kind of error and the words that the user reads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ppc as inf
+from ppc.diagnostics import DataError, KindError, QueryError, StateError
+
+
+@inf.probmodel
+def model(d):
+    mu = inf.Normal(np.zeros(d), 1.0, name="mu")
+    rate = inf.Gamma(2.0, 1.0, name="rate")
+    with inf.datamodel():
+        inf.Normal(mu, 1.0, name="x")
+        inf.Poisson(rate, name="count")
+
+
+X = np.zeros((6, 2))
+COUNT = np.arange(6)
+
+
+def refused(data: object, **options: object) -> str:
+    svi = inf.inference.SVI(epochs=1, **{"batch_size": 3, **options})
+    with pytest.raises((DataError, KindError)) as caught:
+        model(d=2).fit(data, svi, seed=0)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data, words",
+    [
+        ({}, "no data for 'x', f32[N | d]"),
+        ({"x": X, "cuont": COUNT}, "the model has nothing named 'cuont'"),
+        ({"x": X, "cuont": COUNT}, "did you mean 'count'?"),
+        ({"x": np.zeros((6, 2, 2))}, "'x' has shape (6, 2, 2), 3 dimensions"),
+        ({"x": np.zeros((6, 3))}, "dimension 1 of 'x' has size 3, but d is 2"),
+        ({"x": X, "count": COUNT[:5]}, "dimension 0 of 'count' has size 5, but N is 6"),
+        ({"x": X, "count": COUNT[:5]}, "(the shape of 'x')"),
+        ({"x": [["a", "b"]]}, "'x' holds strings, not numbers"),
+        ({"x": [[1.0], [1.0, 2.0]]}, "'x' holds rows of different length, not numbers"),
+        ({"x": np.where(np.arange(12).reshape(6, 2) == 5, np.nan, 0)},
+         "'x' has NaN or infinity in row 2 (1 of 6)"),
+        ({"x": X, "count": COUNT - 2},
+         "'count' is not among whole numbers from 0 upwards in rows 0, 1 (2 of 6)"),
+        ({"x": X, "count": COUNT + 0.5}, "in rows 0, 1, 2, 3, 4, ... (6 of 6)"),
+        ({"x": np.zeros((0, 2))}, "'x' has no rows"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_data_are_told(data, words) -> None:
+    assert words in refused(data)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    told = refused({"x": np.full((6, 2), np.inf), "count": COUNT - 1, "z": 1})
+    assert "nothing named 'z'" in told and "'x' has NaN" in told and "'count' is not among" in told
+
+
+def test_a_batch_of_more_rows_than_there_are_is_refused() -> None:
+    told = refused({"x": X, "count": COUNT}, batch_size=7)
+    assert "batch_size=7, but the data have 6 rows" in told
+    assert "use batch_size=6 or less, or inf.inference.VI" in told
+
+
+def test_data_that_are_no_dictionary_are_of_the_wrong_kind() -> None:
+    with pytest.raises(KindError, match=r"data must be a dict of arrays, not ndarray"):
+        model(d=2).fit(X, inf.inference.VI(epochs=1))
+
+
+def test_a_unit_axis_at_the_end_is_added_or_dropped() -> None:
+    p = model(d=2)
+    p.fit({"x": X, "count": COUNT[:, None]}, inf.inference.VI(epochs=1), seed=0)
+    assert p.posterior_predictive("count", seed=0).sample()["count"].shape == (6,)
+
+
+@pytest.mark.parametrize(
+    "call, error, words",
+    [
+        (lambda p: p.posterior("mux"), QueryError, "there is no 'mux'"),
+        (lambda p: p.posterior("x"), QueryError, "must correspond to not observed variables"),
+        (lambda p: p.posterior_predictive("mu"), QueryError, "correspond to observed variables"),
+        (lambda p: p.prior(size_datamodel=0), QueryError, "must be greater than 0, but it is 0"),
+        (lambda p: p.prior(size_datamodel=2.0), KindError, "must be an integer, not float"),
+        (lambda p: p.prior("x").sample(-1), QueryError, "size must be at least 0"),
+        (lambda p: p.prior("x").sample(1.5), KindError, "size must be an integer, not float"),
+        (lambda p: p.prior("x").parameters("loc"), KindError, "must be None, a list or a dict"),
+        (lambda p: p.prior(seed=-1), DataError, "seed must be between 0"),
+        (lambda p: p.posterior_predictive("x", local="x"), QueryError, "'guide' or 'prior'"),
+    ],
+)
+def test_questions_that_make_no_sense_are_refused(call, error, words) -> None:
+    p = fitted()
+    with pytest.raises(error) as caught:
+        call(p)
+    assert words in str(caught.value)
+
+
+_FITTED: list = []
+
+
+def fitted():
+    """One fit for all who only ask."""
+    if not _FITTED:
+        p = model(d=2)
+        p.fit({"x": X, "count": COUNT}, inf.inference.SVI(epochs=2, batch_size=4), seed=0)
+        _FITTED.append(p)
+    return _FITTED[0]
+
+
+def test_results_before_a_fit_are_refused() -> None:
+    p = model(d=2)
+    for call in (p.posterior, p.posterior_predictive, lambda: p.params):
+        with pytest.raises(StateError, match="cannot be used before using the fit function"):
+            call()
+
+
+def test_a_failed_fit_leaves_earlier_results_alone() -> None:
+    p = model(d=2)
+    p.fit({"x": X, "count": COUNT}, inf.inference.SVI(epochs=2, batch_size=4), seed=0)
+    before = {name: x.copy() for name, x in p.params.items()}
+    again = inf.inference.SVI(epochs=2, batch_size=4)
+    with pytest.raises(DataError):
+        p.fit({"x": X, "count": -COUNT}, again, seed=0)
+    assert again.losses == []
+    assert {n: x.tolist() for n, x in p.params.items()} == {
+        n: x.tolist() for n, x in before.items()
+    }
+    assert p.posterior("mu", seed=1).sample()["mu"].shape == (2,)
