@@ -19,7 +19,7 @@ BATCH = 100
 def test_classifier(benchmark: BenchmarkFixture, record: Record, copies: int, epochs: int) -> None:
     program = programs.load("digits")
     x, y = map(jnp.asarray, programs.digits(copies))
-    data, key = program.Data(x, y), jr.key(0)
+    data, key = programs.data(program, x=x, y=y), jr.key(0)
     batches = -(-len(x) // BATCH)
     steps = batches * epochs
     first = program.fit(key, data, epochs=1, batch_size=BATCH)

@@ -17,7 +17,7 @@ STEPS = 10_000
 def test_eight_schools(benchmark: BenchmarkFixture, record: Record) -> None:
     program = programs.load("eight_schools")
     sigma, y = map(jnp.asarray, programs.schools())
-    data, key = program.Data(sigma, y), jr.key(0)
+    data, key = programs.data(program, sigma=sigma, y=y), jr.key(0)
     first = program.fit(key, data, epochs=1)
 
     def ours() -> None:

@@ -13,9 +13,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 FIT = """
 import gc, sys
 sys.path.insert(0, sys.argv[1])
-import jax, jax.numpy as jnp, jax.random as jr, programs
+import jax, jax.random as jr, programs
 program = programs.load("digits")
-data = program.Data(*map(jnp.asarray, programs.digits(100)))
+x, y = programs.digits(100)
+data = programs.data(program, x=x, y=y)
+del x, y
 jax.block_until_ready(data)
 def status(name):
     text = open("/proc/self/status").read()

@@ -13,19 +13,22 @@ import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 HERE = Path(__file__).parent
 EMITTED = HERE / "out"
+EXAMPLES = {"digits": "digit_classifier", "eight_schools": "eight_schools"}
 
 
 @cache
 def path(name: str) -> Path:
     """The file of a program: emitted now, or hand-written while ppc cannot emit it."""
-    source = HERE.parent / "examples" / f"{name}.py"
-    if not source.exists():
+    if name not in EXAMPLES:
         return HERE / "handwritten" / f"{name}.py"
+    source = HERE.parent / "examples" / f"{EXAMPLES[name]}.py"
     EMITTED.mkdir(exist_ok=True)
     target = EMITTED / f"{name}.py"
     command = [sys.executable, "-m", "ppc.cli", "emit", str(source), "--backend", "jax"]
@@ -47,6 +50,13 @@ def load(name: str) -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def data(program: ModuleType, **arrays: np.ndarray) -> NamedTuple:
+    """The data of a program, in the order in which it has them."""
+    if hasattr(program, "prepare"):
+        return program.prepare(**arrays)
+    return program.Data(**{name: jnp.asarray(array) for name, array in arrays.items()})
 
 
 def digits(copies: int = 1) -> tuple[np.ndarray, np.ndarray]:
