@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ppc.diagnostics import StateError
+from ppc.diagnostics import KindError, StateError
 from ppc.diagnostics.command import MissingFramework
+from ppc.diagnostics.data import WrongKind
 from ppc.registry import FitOutcome, FitSettings
 
 if TYPE_CHECKING:
@@ -71,7 +72,11 @@ class JaxBackend:
             progress = settings.progress
             options["callback"] = lambda fit, total: progress(total, fit.losses)
         data = module.prepare(*arrays.values())
-        fit = module.fit(jax.random.key(settings.seed), data, **options)
+        _optimizer(settings.optimizer)
+        try:
+            fit = module.fit(jax.random.key(settings.seed), data, **options)
+        except FloatingPointError as error:  # the program's own finding, in its own words
+            return FitOutcome({}, np.zeros(0, np.float32), failure=str(error))
         return FitOutcome(_flat(fit.params), np.asarray(fit.losses))
 
     def call(
@@ -111,6 +116,14 @@ def _compiled(module: ModuleType) -> Any:
     import jax
 
     return jax.jit(module.query, static_argnames=module.SIZES)
+
+
+def _optimizer(given: Any) -> None:
+    """Refuse what is no optimiser of optax. Raises KindError."""
+    if given is not None and not (hasattr(given, "init") and hasattr(given, "update")):
+        expected = "an optimiser of optax, as optax.adam(0.001), or None"
+        found = f"{given!r}" if isinstance(given, str) else f"a {type(given).__name__}"
+        raise KindError(WrongKind(argument="optimizer", expected=expected, found=found))
 
 
 def _device(array: Array) -> Any:

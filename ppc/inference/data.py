@@ -22,6 +22,7 @@ from ppc.diagnostics.data import (
     NotFinite,
     NotNumeric,
     OutsideSupport,
+    TooLarge,
     UnknownData,
     WrongKind,
 )
@@ -99,6 +100,9 @@ def check(
         if bad := _rows(~np.isfinite(array)):
             total = array.shape[0] if array.ndim else 1
             mistakes.append(NotFinite(name=name, rows=bad, total=total))
+        elif bad := _rows(_too_large(array, types[name].dtype)):
+            total = array.shape[0] if array.ndim else 1
+            mistakes.append(TooLarge(name=name, rows=bad, total=total))
         else:
             finite[name] = array
     mistakes.extend(_outside(graph, finite, sizes.values))
@@ -107,8 +111,18 @@ def check(
     return Checked(arrays, sizes.values, tuple(notes))
 
 
+def _too_large(array: Array, dtype: DType) -> Array:
+    """Which numbers 32 bits turn into others: infinities, or integers that wrap around."""
+    info = np.finfo(np.float32) if dtype == "f32" else np.iinfo(np.int32)
+    large: Array = (array > info.max) | (array < info.min)
+    return large
+
+
 def _numbers(name: str, value: Any, dtype: DType, mistakes: list[Mistake]) -> Array | None:
     """`value` as an array of numbers; a mistake where it is none."""
+    if np.ma.isMaskedArray(value) and np.ma.getmaskarray(value).any():
+        mistakes.append(NotNumeric(name=name, found="masked values"))
+        return None
     try:
         array = np.asarray(value)
     except ValueError:
