@@ -224,4 +224,7 @@ class BadGuide(Mistake):
         )
 
     def help(self) -> str:
-        return "call it with its hyperparameters first: SVI(qmodel(k=2)); 'meanfield' and None infer a mean field"
+        return (
+            "call it with its hyperparameters first: SVI(qmodel(k=2)); 'meanfield' and None infer "
+            "a mean field"
+        )
