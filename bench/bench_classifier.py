@@ -17,9 +17,9 @@ BATCH = 100
 
 @pytest.mark.parametrize(("copies", "epochs"), [(1, 300), (20, 15)])
 def test_classifier(benchmark: BenchmarkFixture, record: Record, copies: int, epochs: int) -> None:
-    program = programs.load("digits")
+    program = programs.load("digit_classifier")
     x, y = map(jnp.asarray, programs.digits(copies))
-    data, key = programs.data(program, x=x, y=y), jr.key(0)
+    data, key = program.prepare(x=x, y=y), jr.key(0)
     batches = -(-len(x) // BATCH)
     steps = batches * epochs
     first = program.fit(key, data, epochs=1, batch_size=BATCH)
@@ -46,6 +46,5 @@ def test_classifier(benchmark: BenchmarkFixture, record: Record, copies: int, ep
         limit=1.05,
         ours_us=result.ours / steps * 1e6,
         theirs_us=result.theirs / steps * 1e6,
-        program=programs.origin("digits"),
     )
     benchmark.pedantic(ours, rounds=3)

@@ -17,7 +17,7 @@ STEPS = 10_000
 def test_eight_schools(benchmark: BenchmarkFixture, record: Record) -> None:
     program = programs.load("eight_schools")
     sigma, y = map(jnp.asarray, programs.schools())
-    data, key = programs.data(program, sigma=sigma, y=y), jr.key(0)
+    data, key = program.prepare(y=y, sigma=sigma), jr.key(0)
     first = program.fit(key, data, epochs=1)
 
     def ours() -> None:
@@ -37,6 +37,5 @@ def test_eight_schools(benchmark: BenchmarkFixture, record: Record) -> None:
         limit=0.3,
         ours_us=result.ours / STEPS * 1e6,
         theirs_us=result.theirs / STEPS * 1e6,
-        program=programs.origin("eight_schools"),
     )
     benchmark.pedantic(ours, rounds=3)

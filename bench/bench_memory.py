@@ -13,11 +13,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 FIT = """
 import gc, sys
 sys.path.insert(0, sys.argv[1])
-import jax, jax.random as jr, programs
-program = programs.load("digits")
-x, y = programs.digits(100)
-data = programs.data(program, x=x, y=y)
-del x, y
+import jax, jax.numpy as jnp, jax.random as jr, programs
+program = programs.load("digit_classifier")
+data = program.prepare(*programs.digits(100))
 jax.block_until_ready(data)
 def status(name):
     text = open("/proc/self/status").read()
@@ -47,5 +45,4 @@ def test_memory(benchmark: BenchmarkFixture, record: Record) -> None:
         unit="MiB",
         data_mib=data,
         before_mib=before,
-        program=programs.origin("digits"),
     )

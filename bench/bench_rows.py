@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import jax.random as jr
 import programs
 from compare import Run, interleave, ratio
@@ -16,20 +15,20 @@ SMALL, LARGE, BLOCKS = 1_000, 1_000_000, 16
 def steps_of(n: int) -> tuple[Run, int]:
     """A run of whole blocks on n rows, and its number of steps."""
     program = programs.load("factors")
-    data, key = program.Data(jnp.asarray(programs.factors(n))), jr.key(0)
+    data, key = program.prepare(programs.factors(n)), jr.key(0)
     plan = program.Plan(program._adam(1e-3), n, n // 100, program.SIZES)
-    state = program.State(*program.start_fit(key, plan)[:2])
+    state = program.State(*program.start_fit(key, data, plan)[:2])
+
+    length = program.block_steps(data, plan)
 
     def run() -> None:
         nonlocal state
         for block in range(BLOCKS):
-            begin = block * plan.block
-            state, losses = program.run_block(
-                state, data, key, begin, begin + plan.block, plan=plan
-            )
+            begin = block * length
+            state, losses = program.run_block(state, data, key, begin, begin + length, plan=plan)
         jax.block_until_ready(losses)
 
-    return run, BLOCKS * plan.block
+    return run, BLOCKS * length
 
 
 def test_rows(benchmark: BenchmarkFixture, record: Record) -> None:
@@ -46,6 +45,5 @@ def test_rows(benchmark: BenchmarkFixture, record: Record) -> None:
         unit="ratio",
         large_us=result.ours / steps * 1e6,
         small_us=result.theirs / steps * 1e6,
-        program=programs.origin("factors"),
     )
     benchmark.pedantic(large, rounds=3)

@@ -1,9 +1,4 @@
-"""The programs that the benchmarks run, and their data.
-
-Every program has the interface of an emitted one: ``Data``, ``Plan``, ``fit``,
-``start_fit``, ``run_block``. It comes from ``ppc emit`` where an example of that name
-exists, else from ``handwritten/``, the targets that the emitter is held to.
-"""
+"""The programs that the benchmarks run, as `ppc emit` prints them, and their data."""
 
 from __future__ import annotations
 
@@ -13,32 +8,22 @@ import sys
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 
 HERE = Path(__file__).parent
 EMITTED = HERE / "out"
-EXAMPLES = {"digits": "digit_classifier", "eight_schools": "eight_schools"}
 
 
 @cache
 def path(name: str) -> Path:
-    """The file of a program: emitted now, or hand-written while ppc cannot emit it."""
-    if name not in EXAMPLES:
-        return HERE / "handwritten" / f"{name}.py"
-    source = HERE.parent / "examples" / f"{EXAMPLES[name]}.py"
+    """The file of the program of an example, emitted now."""
+    source = HERE.parent / "examples" / f"{name}.py"
     EMITTED.mkdir(exist_ok=True)
     target = EMITTED / f"{name}.py"
     command = [sys.executable, "-m", "ppc.cli", "emit", str(source), "--backend", "jax"]
     subprocess.run([*command, "-o", str(target)], check=True)
     return target
-
-
-def origin(name: str) -> str:
-    """``emitted`` or ``handwritten``, for the record of a result."""
-    return "emitted" if path(name).parent == EMITTED else "handwritten"
 
 
 @cache
@@ -50,13 +35,6 @@ def load(name: str) -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def data(program: ModuleType, **arrays: np.ndarray) -> NamedTuple:
-    """The data of a program, in the order in which it has them."""
-    if hasattr(program, "prepare"):
-        return program.prepare(**arrays)
-    return program.Data(**{name: jnp.asarray(array) for name, array in arrays.items()})
 
 
 def digits(copies: int = 1) -> tuple[np.ndarray, np.ndarray]:

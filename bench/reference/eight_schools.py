@@ -13,12 +13,12 @@ from numpyro.infer.autoguide import AutoNormal
 
 
 def model(sigma: Array, y: Array) -> None:
-    """The non-centred model; sigma f32[J], y f32[J]."""
+    """The model of `examples/eight_schools.py`; sigma f32[J], y f32[J]."""
     mu = sample("mu", dist.Normal(0.0, 5.0))
     tau = sample("tau", dist.HalfCauchy(5.0))
     with plate("J", y.shape[0]):
-        base = sample("theta_base", dist.Normal(0.0, 1.0))
-        sample("y", dist.Normal(mu + tau * base, sigma), obs=y)
+        theta = sample("theta", dist.Normal(mu, tau))
+        sample("y", dist.Normal(theta, sigma), obs=y)
 
 
 class Fit:

@@ -199,19 +199,20 @@ class Context:
         first, rank = rows[0]
         for other, other_rank in rows[1:]:
             if other_rank != rank:
-                self._mismatch(first, other)
+                self.mismatch(first, other)
         result = []
         for value, event in zip(values, events, strict=True):
             shape = value.type.shape
             while self.lead(value) == 0 and len(shape) - event > rank and shape[0].value == 1:
                 shape = shape[1:]
             if self.lead(value) == 0 and len(shape) - event > rank:
-                self._mismatch(first, value)
+                self.mismatch(first, value)
             same = shape == value.type.shape
             result.append(value if same else self.builder.op("reshape", value, shape=shape))
         return result
 
-    def _mismatch(self, first: Value, other: Value) -> NoReturn:
+    def mismatch(self, first: Value, other: Value) -> NoReturn:
+        """Refuse operands of which one has rows where the other has another axis."""
         shapes = show(self.visible(first)), show(self.visible(other))
         others = [
             (place, f"this has shape {shape}")
@@ -236,6 +237,9 @@ class Context:
             return self.builder.op(primitive, *args, **attrs)  # type: ignore[arg-type]  # attrs have other names than name=, span=
         except RuleError as error:
             self.refuse(self.shape_mistake(error.reason, args))
+        except OverflowError:
+            what = "a number that is too large for its type"
+            self.refuse(wrong.NotATensor(span=self.span, what=what))
 
     def shape_mistake(self, reason: str, args: Sequence[Operand]) -> Mistake:
         """A mistake that shows each operand where it was made, with the shape that code sees."""

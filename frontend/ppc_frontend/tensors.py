@@ -7,6 +7,7 @@ from typing import Any
 
 from ppc.ir.build import Value
 from ppc.ir.nodes import ConstValue
+from ppc.ir.primitives import show
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, DType, Tensor
 from ppc_frontend import wrong
@@ -40,9 +41,20 @@ def has_tensor(value: Any) -> bool:
 def tensor(ctx: Context, value: Any, dtype: DType | None = None) -> Value:
     """A graph value; numbers and nested lists of them become constants."""
     if isinstance(value, bool | int | float):
-        return ctx.builder.const(value, dtype)
+        return _constant(ctx, value, dtype)
     result = _tensor(ctx, value)
     return ctx.builder.cast(result, dtype) if dtype else result
+
+
+def _constant(ctx: Context, value: ConstValue, dtype: DType | None = None) -> Value:
+    try:
+        return ctx.builder.const(value, dtype)
+    except OverflowError:
+        what = "a number that is too large for its type"
+        ctx.refuse(wrong.NotATensor(span=ctx.span, what=what))
+    except ValueError:
+        what = "a ragged list" if isinstance(value, tuple) else "a number without that type"
+        ctx.refuse(wrong.NotATensor(span=ctx.span, what=what))
 
 
 def _tensor(ctx: Context, value: Any) -> Value:
@@ -53,10 +65,10 @@ def _tensor(ctx: Context, value: Any) -> Value:
             return given(ctx, value)
         case Size():
             if value.value is not None:
-                return ctx.builder.const(value.value)
+                return _constant(ctx, value.value)
             return ctx.builder.dim(value)
         case bool() | int() | float():
-            return ctx.builder.const(value)
+            return _constant(ctx, value)
         case list() | tuple() | range():
             return _sequence(ctx, list(value))
     if value is POISON:
@@ -69,10 +81,7 @@ def _sequence(ctx: Context, items: list[Any]) -> Value:
         ctx.refuse(wrong.NotATensor(span=ctx.span, what="an empty list"))
     constant = literal(items)
     if constant is not None:
-        try:
-            return ctx.builder.const(constant)
-        except ValueError:
-            ctx.refuse(wrong.NotATensor(span=ctx.span, what="a ragged list"))
+        return _constant(ctx, constant)
     parts = [_tensor(ctx, item) for item in items]
     return stack(ctx, parts, 0)
 
@@ -80,6 +89,10 @@ def _sequence(ctx: Context, items: list[Any]) -> Value:
 def stack(ctx: Context, parts: Sequence[Value], axis: int) -> Value:
     """Parts joined along a new visible axis."""
     widest = max(parts, key=lambda p: (ctx.lead(p), p.type.rank))
+    for part in parts:  # a global part would be repeated for each row: not what stacking does
+        if ctx.lead(part) != ctx.lead(widest):
+            shapes = f"{show(ctx.visible(widest))} and {show(ctx.visible(part))}"
+            ctx.refuse(ctx.shape_mistake(f"shapes {shapes} cannot be stacked", (widest, part)))
     at = ctx.axis(widest, axis, extra=1, what="stacking")
     return ctx.op("stack", *parts, axis=at)
 
@@ -120,14 +133,13 @@ def given(ctx: Context, value: Given) -> Value:
 
 
 def size(ctx: Context, value: Any) -> Size:
-    """A size from an integer or symbolic integer. Refuses floats and graph values."""
-    match value:
-        case bool():
-            pass
-        case int() | Size():
-            return Size.of(value)
-        case Given():
-            pass
+    """A size from an integer or symbolic integer. Refuses floats, graph values, negative ones."""
+    if isinstance(value, int | Size) and not isinstance(value, bool):
+        found = Size.of(value)
+        known = ctx.known_size(found)
+        if known is not None and known < 0:
+            ctx.refuse(wrong.NotKnown(span=ctx.span, what="a size of 0 or more", found=str(known)))
+        return found
     if value is POISON:
         raise PoisonedError
     ctx.refuse(wrong.NotKnown(span=ctx.span, what="a size", found=describe(value)))
@@ -159,6 +171,22 @@ def integer(ctx: Context, value: Any, what: str) -> int:
     if value is POISON:
         raise PoisonedError
     ctx.refuse(wrong.NotKnown(span=ctx.span, what=what, found=describe(value)))
+
+
+def printable(ctx: Context, value: Any) -> Any:
+    """A value whose text is the user's: numbers, strings and containers of them."""
+    match value:
+        case Size():
+            return ctx.fixed(value)
+        case None | bool() | int() | float() | str():
+            return value
+        case list():
+            return [printable(ctx, item) for item in value]
+        case tuple():
+            return tuple(printable(ctx, item) for item in value)
+    if value is POISON:
+        raise PoisonedError
+    ctx.refuse(wrong.Unsupported(span=ctx.span, what=f"the text of {describe(value)}"))
 
 
 def describe(value: Any) -> str:

@@ -223,6 +223,7 @@ def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:
         "sample_prior": (None, Query(sites)),
         "posterior": (guide, Query(latents, inputs, guided_rows=True)),
         "predict": (guide, Query(observed, inputs, guided_rows=True)),
+        "predict_mean": (guide, Query(observed, inputs, ("mean",), guided_rows=True)),
     }
     made = {
         name: as_function(functions.query(model, q, query))
@@ -230,4 +231,9 @@ def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:
         if query.targets
     }
     made["log_density"] = as_function(functions.log_density(model))
+    if latents and functions.has_unconstrained_form(model):
+        for function in (
+            functions.unconstrained_log_density, functions.constrain, functions.unconstrain
+        ):  # fmt: skip
+            made[function.__name__] = as_function(function(model))
     return made

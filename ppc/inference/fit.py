@@ -20,8 +20,8 @@ from ppc.inference.data import Checked, check, entries
 from ppc.inference.methods import next_seed
 from ppc.ir.nodes import Graph, observed_node
 from ppc.objective import functions
-from ppc.passes.constrain import unconstrained_name
 from ppc.passes import batches
+from ppc.passes.constrain import unconstrained_name
 
 if TYPE_CHECKING:
     from ppc.api import ProbModel

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from ppc.compiler import as_function
 from ppc.diagnostics import KindError, QueryError
 from ppc.diagnostics.data import BadNumber, NeedsRows, WrongKind
 from ppc.inference.data import check, entries
-from ppc.inference.methods import next_seed
+from ppc.inference.methods import next_seed, positive_integer
 from ppc.ir.nodes import Graph
 from ppc.objective import functions
 from ppc.objective.functions import DRAWS, Want
@@ -67,6 +67,22 @@ class Query:
                 values = OrderedDict(values)
         return self._simplified(values, simplify_result)
 
+    def mean(self, draws: int = 1000, simplify_result: bool = False) -> Any:
+        """The mean of each target, averaged over `draws` joint draws: `[plates..., shape...]`.
+
+        What is averaged is the distribution's mean given its parents, which varies less than the
+        draws; of labels, their probabilities, on a new last axis.
+        """
+        averages: dict[str, Array] = {}
+        done = 0
+        for size, part in self._chunks(("mean",), positive_integer("draws", draws)):
+            done += size
+            for name in self.asked.targets:
+                value = part[f"{name}.mean"]
+                before = averages.get(name, np.zeros_like(value))
+                averages[name] = before + (value - before) * (size / done)
+        return self._simplified(averages, simplify_result)
+
     def log_prob(self, simplify_result: bool = False) -> Any:
         """Elementwise log densities of the targets at one joint draw, or at the given values."""
         scored = self._run(("log_prob",), 1)
@@ -108,19 +124,24 @@ class Query:
         return next(iter(values.values())) if simplify and len(values) == 1 else values
 
     def _run(self, wants: tuple[Want, ...], draws: int) -> dict[str, Array]:
-        """Run the query's program, in chunks of draws that fit the memory budget."""
+        """Run the query's program; results stacked along their leading axis of draws."""
+        parts = [part for _, part in self._chunks(wants, draws)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _chunks(
+        self, wants: tuple[Want, ...], draws: int
+    ) -> Iterator[tuple[int, dict[str, Array]]]:
+        """Run the query's program in chunks of draws that fit the memory budget."""
         found = registry.backend(self.backend)
         if wants not in self._modules:
             graph = functions.query(self.model, self.guide, replace(self.asked, wants=wants))
             self._modules[wants] = found.load(found.emit_function(as_function(graph)), "query")
         chunk = max(1, min(draws, CHUNK_ELEMENTS // max(1, self._elements())))
-        parts = []
         for start in range(0, max(1, draws), chunk):
-            sizes = {**self.sizes, DRAWS: min(chunk, draws - start)}
-            parts.append(
-                found.call(self._modules[wants], self.inputs, sizes, self.seeds.getrandbits(31))
-            )
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            size = min(chunk, draws - start)
+            sizes = {**self.sizes, DRAWS: size}
+            seed = self.seeds.getrandbits(31)
+            yield size, found.call(self._modules[wants], self.inputs, sizes, seed)
 
     def _elements(self) -> int:
         """Numbers in one draw of all sites."""

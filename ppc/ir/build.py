@@ -402,6 +402,8 @@ def _converted(value: ConstValue, dtype: DType) -> ConstValue:
         case "bool":
             return bool(value)
         case "i32":
+            if not -(2**31) <= value < 2**31:  # NaN too
+                raise OverflowError(f"{value} is no 32-bit integer")
             return int(value)
         case "f32":
             return float(value)

@@ -150,11 +150,14 @@ def test_in_double_precision_it_is_the_reference(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_in_single_precision_it_is_off_by_rounding(name: str) -> None:
+    import jax
+
     it = emitted(name)
     inputs = point(it.graph, seed=1)
     exact = reference(it.graph, inputs)
     bound = rounding(it.graph, inputs, exact)
-    found = jax_result(it, inputs)
+    with jax.enable_x64(False):
+        found = jax_result(it, inputs)
     for label, x in exact.items():
         excess = np.abs(found[label] - x) - MARGIN * EPS32 * bound[label]
         assert (excess <= 0).all(), (label, found[label], x, MARGIN * EPS32 * bound[label])

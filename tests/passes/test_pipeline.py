@@ -54,6 +54,7 @@ def test_each_pass_alone_keeps_what_is_computed(name: str, alone: str) -> None:
     validate(raw, after, np.random.default_rng(3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("name", NAMES)
 def test_passes_keep_what_is_computed_in_other_orders(name: str, order: str) -> None:

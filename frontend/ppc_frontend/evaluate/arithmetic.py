@@ -12,8 +12,8 @@ from ppc.ir.build import Value
 from ppc.ir.sizes import Size
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
-from ppc_frontend.tensors import describe, is_tensor, tensor
-from ppc_frontend.values import POISON, PoisonedError
+from ppc_frontend.tensors import describe, has_tensor, is_tensor, tensor
+from ppc_frontend.values import POISON, Given, PoisonedError
 from ppc_frontend.vocabulary import builders, elementwise, products
 
 BINARY: dict[type[cst.CSTNode], tuple[str, str]] = {  # symbol, primitive
@@ -56,6 +56,9 @@ COMPARE: dict[type[cst.CSTNode], tuple[str, str]] = {
 }
 
 
+_COMPARISONS = frozenset(symbol for symbol, _ in COMPARE.values())
+
+
 def binary(ctx: Context, kind: type[cst.CSTNode], left: Any, right: Any) -> Any:
     """A binary operator on two values."""
     if kind not in BINARY:
@@ -71,6 +74,7 @@ def _operate(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -
         return _on_tensors(ctx, symbol, primitive, left, right)
     if isinstance(left, Size) or isinstance(right, Size):
         return _on_sizes(ctx, symbol, primitive, left, right)
+    _bounded(ctx, symbol, left, right)
     try:
         return _PYTHON[symbol](left, right)
     except (TypeError, ValueError, ArithmeticError, KeyError) as error:
@@ -80,13 +84,65 @@ def _operate(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -
         ctx.refuse(wrong.BadOperation(span=ctx.span, reason=f"{words}: {error}"))
 
 
+_MOST_BITS = 4096  # of an integer that is computed now
+_MOST_ITEMS = 100_000  # of a list or string that is computed now
+
+
+def _bounded(ctx: Context, symbol: str, left: Any, right: Any) -> None:
+    """Refuse what Python would take all memory or hours for; graph values inside lists too."""
+    too_large = False
+    if symbol == "**" and isinstance(left, int) and isinstance(right, int):
+        too_large = right > 0 and abs(left) > 1 and left.bit_length() * right > _MOST_BITS
+    elif symbol == "*":
+        pairs = ((left, right), (right, left))
+        too_large = any(
+            isinstance(items, list | tuple | str)
+            and isinstance(times, int)
+            and len(items) * times > _MOST_ITEMS
+            for items, times in pairs
+        )
+    elif symbol in _COMPARISONS and (has_tensor(left) or has_tensor(right)):
+        ctx.refuse(wrong.BranchOnTensor(span=ctx.span, what=f"`{symbol}`"))
+    if too_large:
+        words = f"{describe(left)} {symbol} {describe(right)}: the result is too large"
+        ctx.refuse(wrong.BadOperation(span=ctx.span, reason=words))
+
+
 def _on_tensors(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -> Any:
     if symbol == "@":
         return products.matmul(ctx, x=left, y=right)
+    if symbol in {"&", "|", "^"}:
+        _needs_booleans(ctx, f"`{symbol}`", left, right)
+    if symbol in {"+", "-"} and _is_boolean(left) and _is_boolean(right):
+        help_ = "booleans do not add up in NumPy: cast them by .astype(int), or use `|`"
+        ctx.refuse(
+            wrong.BadOperation(span=ctx.span, reason=f"a boolean {symbol} a boolean: {help_}")
+        )
     if symbol == "**" and isinstance(right, int | float) and right == 2:
         return ctx.op("square", tensor(ctx, left))
     if symbol in {"==", "!="} and (left is None or right is None):
         return symbol == "!="
+    return elementwise.binary(ctx, primitive, x=left, y=right)
+
+
+def _is_boolean(value: Any) -> bool:
+    """Whether a value is a boolean, or a tensor of them."""
+    if isinstance(value, Value | Given):
+        return (value.type.dtype if isinstance(value, Value) else value.dtype) == "bool"
+    return isinstance(value, bool)
+
+
+def _needs_booleans(ctx: Context, what: str, *operands: Any) -> None:
+    """Refuse operands that are not booleans: on them `&`, `and` and their kin mean other things."""
+    for value in operands:
+        if not _is_boolean(value):
+            reason = f"{what} of {describe(value)} that is not boolean"
+            ctx.refuse(wrong.Unsupported(span=ctx.span, what=reason))
+
+
+def both(ctx: Context, primitive: str, left: Any, right: Any) -> Value:
+    """`left and right`, `left or right` of booleans, at least one a tensor."""
+    _needs_booleans(ctx, f"`{primitive.removeprefix('logical_')}`", left, right)
     return ctx.op(primitive, elementwise.operand(ctx, left), elementwise.operand(ctx, right))
 
 
@@ -156,7 +212,7 @@ def compare(ctx: Context, kind: cst.BaseCompOp, left: Any, right: Any) -> Any:
             same = left is right or (left == right if isinstance(left, bool) else False)
             return same if isinstance(kind, cst.Is) else not same
         case cst.In() | cst.NotIn():
-            if is_tensor(left) or is_tensor(right):
+            if has_tensor(left) or has_tensor(right):
                 ctx.refuse(wrong.BranchOnTensor(span=ctx.span, what="`in`"))
             try:
                 found = left in right
@@ -175,6 +231,9 @@ def unary(ctx: Context, kind: cst.BaseUnaryOp, value: Any) -> Any:
     match kind:
         case cst.Minus():
             if is_tensor(value):
+                if _is_boolean(value):
+                    reason = "-: a boolean has no negative; `~` is its complement"
+                    ctx.refuse(wrong.BadOperation(span=ctx.span, reason=reason))
                 return ctx.op("neg", tensor(ctx, value))
             return _python_unary(ctx, operator.neg, value, "-")
         case cst.Plus():
@@ -185,7 +244,8 @@ def unary(ctx: Context, kind: cst.BaseUnaryOp, value: Any) -> Any:
             return not truth(ctx, value)
         case cst.BitInvert():
             if is_tensor(value):
-                return ctx.op("logical_not", tensor(ctx, value, "bool"))
+                _needs_booleans(ctx, "`~`", value)
+                return ctx.op("logical_not", tensor(ctx, value))
             return _python_unary(ctx, operator.invert, value, "~")
     ctx.refuse(wrong.Unsupported(span=ctx.span, what=type(kind).__name__))
 

@@ -12,7 +12,7 @@ from ppc_frontend.context import Context, Places
 from ppc_frontend.evaluate.attributes import METHODS, is_known, layer_row, unknown
 from ppc_frontend.evaluate.python import call_builtin
 from ppc_frontend.scope import Frame
-from ppc_frontend.tensors import describe
+from ppc_frontend.tensors import describe, has_tensor, printable
 from ppc_frontend.values import POISON, Bound, Builtin, Method, PoisonedError, Ref, UserFunction
 from ppc_frontend.vocabulary import base
 
@@ -92,6 +92,11 @@ def _call_method(
     if isinstance(owner, list) and name == "append" and len(args) == 1:
         owner.append(args[0])
         return None
+    if isinstance(owner, str):
+        args = [printable(ctx, a) for a in args]
+        kwargs = {k: printable(ctx, v) for k, v in kwargs.items()}
+    elif name in {"index", "count"} and (has_tensor(owner) or has_tensor(list(args))):
+        ctx.refuse(wrong.BranchOnTensor(span=ctx.span, what=f"`{name}`"))
     try:
         result = getattr(owner, name)(*args, **kwargs)
     except (TypeError, ValueError, AttributeError, IndexError) as error:

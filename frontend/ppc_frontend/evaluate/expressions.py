@@ -17,7 +17,7 @@ from ppc_frontend.evaluate.indexing import Slice, subscript
 from ppc_frontend.evaluate.iteration import iterate
 from ppc_frontend.evaluate.python import BUILTINS
 from ppc_frontend.scope import Frame, target_names
-from ppc_frontend.tensors import describe, has_tensor, is_tensor
+from ppc_frontend.tensors import describe, has_tensor, is_tensor, printable
 from ppc_frontend.values import POISON, Builtin, PoisonedError, Ref, UserFunction
 from ppc_frontend.vocabulary import elementwise
 
@@ -86,13 +86,10 @@ def _formatted(ctx: Context, frame: Frame, node: cst.FormattedString) -> str:
         if isinstance(part, cst.FormattedStringText):
             text += part.value.replace("{{", "{").replace("}}", "}")
         elif isinstance(part, cst.FormattedStringExpression):
-            value = evaluate(ctx, frame, part.expression)
-            if isinstance(value, Size):
-                value = ctx.fixed(value)
-            if has_tensor(value) or part.format_spec is not None:
-                what = "a formatted tensor" if has_tensor(value) else "a format specification"
-                ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
-            text += repr(value) if part.conversion == "r" else str(value)
+            value = printable(ctx, evaluate(ctx, frame, part.expression))
+            if part.format_spec is not None or part.equal is not None:
+                ctx.refuse(wrong.Unsupported(span=ctx.span, what="a format specification"))
+            text += {"r": repr, "a": ascii}.get(part.conversion or "", str)(value)
     return text
 
 
@@ -119,13 +116,24 @@ def _dict(ctx: Context, frame: Frame, node: cst.Dict) -> Any:
     result: dict[Any, Any] = {}
     for element in node.elements:
         if isinstance(element, cst.DictElement):
-            key = evaluate(ctx, frame, element.key)
-            if isinstance(key, Size):
-                key = ctx.fixed(key)
+            key = _key(ctx, evaluate(ctx, frame, element.key))
             result[key] = evaluate(ctx, frame, element.value)
         else:
             result.update(mapping(ctx, evaluate(ctx, frame, element.value)))
     return result
+
+
+def _key(ctx: Context, value: Any) -> Any:
+    """The key of a dictionary. Refuses tensors and what Python cannot look up."""
+    if isinstance(value, Size):
+        return ctx.fixed(value)
+    if has_tensor(value):
+        ctx.refuse(wrong.NotKnown(span=ctx.span, what="a key", found=describe(value)))
+    try:
+        hash(value)
+    except TypeError as error:
+        ctx.refuse(wrong.BadOperation(span=ctx.span, reason=f"{describe(value)}: {error}"))
+    return value
 
 
 def mapping(ctx: Context, value: Any) -> dict[Any, Any]:
@@ -150,24 +158,19 @@ def _comparison(ctx: Context, frame: Frame, node: cst.Comparison) -> Any:
     for part in node.comparisons:
         right = evaluate(ctx, frame, part.comparator)
         now = arithmetic.compare(ctx, part.operator, left, right)
-        result = now if result is True else _both(ctx, "logical_and", result, now)
-        if result is False:
+        if now is False:
             return False
+        if now is not True:
+            result = now if result is True else arithmetic.both(ctx, "logical_and", result, now)
         left = right
     return result
-
-
-def _both(ctx: Context, primitive: str, left: Any, right: Any) -> Any:
-    if is_tensor(left) or is_tensor(right):
-        return ctx.op(primitive, elementwise.operand(ctx, left), elementwise.operand(ctx, right))
-    return right
 
 
 def _boolean(ctx: Context, frame: Frame, node: cst.BooleanOperation) -> Any:
     left = evaluate(ctx, frame, node.left)
     if is_tensor(left):
         primitive = "logical_and" if isinstance(node.operator, cst.And) else "logical_or"
-        return _both(ctx, primitive, left, evaluate(ctx, frame, node.right))
+        return arithmetic.both(ctx, primitive, left, evaluate(ctx, frame, node.right))
     is_true = arithmetic.truth(ctx, left)
     if isinstance(node.operator, cst.And):
         return evaluate(ctx, frame, node.right) if is_true else left
@@ -216,11 +219,12 @@ def _call(ctx: Context, frame: Frame, node: cst.Call) -> Any:
         if not arg.star:
             places.add(arg.keyword.value if arg.keyword else None, frame.module.span(arg))
         if arg.star == "**":
-            kwargs.update(mapping(ctx, evaluate(ctx, frame, arg.value)))
+            _spread(ctx, kwargs, mapping(ctx, evaluate(ctx, frame, arg.value)))
         elif arg.star == "*":
             args.extend(iterate(ctx, evaluate(ctx, frame, arg.value)))
         elif arg.keyword is not None:
-            kwargs[arg.keyword.value] = evaluate_argument(ctx, frame, function, arg)
+            value = evaluate_argument(ctx, frame, function, arg)
+            _spread(ctx, kwargs, {arg.keyword.value: value})
         else:
             args.append(evaluate_argument(ctx, frame, function, arg))
     ctx.places = None if any(arg.star for arg in node.args) else places
@@ -228,6 +232,19 @@ def _call(ctx: Context, frame: Frame, node: cst.Call) -> Any:
         return call(ctx, function, args, kwargs)
     finally:
         ctx.places = None
+
+
+def _spread(ctx: Context, kwargs: dict[str, Any], more: dict[Any, Any]) -> None:
+    """Add keywords to those of a call. Refuses what is no name, and a name that is there."""
+    for name, value in more.items():
+        if not isinstance(name, str):
+            ctx.refuse(wrong.NotKnown(span=ctx.span, what="a keyword", found=describe(name)))
+        if name in kwargs:
+            mistake = wrong.UnknownKeyword(
+                span=ctx.span, function="the function", name=name, twice=True
+            )
+            ctx.refuse(mistake)
+        kwargs[name] = value
 
 
 def evaluate_argument(ctx: Context, frame: Frame, function: Any, arg: cst.Arg) -> Any:
@@ -274,13 +291,16 @@ def _dict_comprehension(ctx: Context, frame: Frame, node: cst.DictComp) -> Any:
     results: dict[Any, Any] = {}
 
     def add() -> None:
-        results[evaluate(ctx, inner, node.key)] = evaluate(ctx, inner, node.value)
+        key = _key(ctx, evaluate(ctx, inner, node.key))
+        results[key] = evaluate(ctx, inner, node.value)
 
     _rounds(ctx, inner, node.for_in, add)
     return results
 
 
 def _rounds(ctx: Context, frame: Frame, loop: cst.CompFor, body: Callable[[], None]) -> None:
+    if loop.asynchronous is not None:
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="`async for`"))
     for item in iterate(ctx, evaluate(ctx, frame, loop.iter)):
         bind_target(ctx, frame, loop.target, item)
         tests = (arithmetic.truth(ctx, evaluate(ctx, frame, test.test)) for test in loop.ifs)

@@ -12,6 +12,7 @@ from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, integer, is_tensor, tensor
 from ppc_frontend.values import POISON, Given, PoisonedError
+from ppc_frontend.vocabulary import builders
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def _sliced(ctx: Context, value: Value, axis: int, item: Slice) -> Value:
         return value
     extent = ctx.known_size(stop - start)
     if extent is not None and extent < 0:
+        ctx.fixed(stop - start)
         stop = start
     return ctx.op("slice", value, axis=axis, start=start, stop=stop, step=step)
 
@@ -129,12 +131,18 @@ def _bound(ctx: Context, bound: Any, length: Size, default: Size | int) -> Size:
     if isinstance(bound, bool) or not isinstance(bound, int | Size):
         ctx.refuse(wrong.NotKnown(span=ctx.span, what="the end of a slice", found=describe(bound)))
     end = Size.of(bound)
-    if end.value is not None and end.value < 0:
-        end = length + end
     known, count = ctx.known_size(end), ctx.known_size(length)
+    if all(factor < 0 for _, factor in end.terms) and end.terms:  # -k, whatever k is
+        end = length + end
+    elif known is not None and known < 0:
+        ctx.fixed(end)  # another value may be counted from the left
+        end = length + end
+    known = ctx.known_size(end)
     if known is not None and known < 0:
+        ctx.fixed(end)
         return Size.of(0)
     if known is not None and count is not None and known > count:
+        ctx.fixed(end - length)
         return length
     return end
 
@@ -151,4 +159,5 @@ def _taken(ctx: Context, value: Value, axis: int, item: Any) -> Value:
         )
     if ctx.lead(position) and value.type.rank + axis > 0:
         ctx.refuse(wrong.Unsupported(span=ctx.span, what="indexing a later axis with rows"))
+    builders.in_range(ctx, value, position, axis)
     return ctx.op("take", value, position, axis=axis)

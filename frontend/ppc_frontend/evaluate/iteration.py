@@ -8,16 +8,9 @@ from ppc.ir.build import Value
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.evaluate.indexing import index
+from ppc_frontend.rounds import unrollable
 from ppc_frontend.tensors import describe, tensor
 from ppc_frontend.values import Given
-
-MOST_ROUNDS = 1000  # what a loop over known values may unroll to
-
-
-def unrollable(ctx: Context, count: int) -> None:
-    """Refuse loops that would unroll to too many nodes."""
-    if count > MOST_ROUNDS:
-        ctx.refuse(wrong.TooManyRounds(span=ctx.span, count=count, most=MOST_ROUNDS))
 
 
 def iterate(ctx: Context, value: Any) -> list[Any]:

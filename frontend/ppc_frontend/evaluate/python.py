@@ -12,8 +12,8 @@ from ppc_frontend.context import Context
 from ppc_frontend.evaluate.arithmetic import simplified, truth
 from ppc_frontend.evaluate.attributes import length
 from ppc_frontend.evaluate.iteration import iterate
-from ppc_frontend.tensors import describe, is_tensor, tensor
-from ppc_frontend.values import Builtin, Given
+from ppc_frontend.tensors import describe, is_tensor, printable, tensor
+from ppc_frontend.values import Bound, Builtin, Given, Ref, UserFunction
 from ppc_frontend.vocabulary import builders, elementwise
 
 BUILTINS = frozenset(
@@ -33,14 +33,28 @@ def call_builtin(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[s
         found = length(ctx, args[0]) if len(args) == 1 else None
         if found is not None:
             return found
+    if name in {"zip", "enumerate"}:
+        args = (
+            [iterate(ctx, args[0]), *args[1:]]
+            if name == "enumerate" and args
+            else [iterate(ctx, a) for a in args]
+        )
+        args = [ctx.fixed(a) if isinstance(a, Size) else a for a in args]
+        kwargs = {k: ctx.fixed(v) if isinstance(v, Size) else v for k, v in kwargs.items()}
+    elif kwargs:
+        _known_keywords(ctx, name, args, kwargs)
     if any(is_tensor(a) for a in args):
         return _on_tensor(ctx, name, args)
     if any(isinstance(a, Size) for a in args):
         return _on_size(ctx, name, args)
+    if name in _SEQUENCES and len(args) == 1 and isinstance(args[0], range):
+        iterate(ctx, args[0])
     if name in {"sum", "max", "min", "any", "all"} and len(args) == 1:
         items = iterate(ctx, args[0])
         if any(isinstance(item, Value | Given | Size) for item in items):
             return _folded(ctx, name, items)
+    if name == "str" and args:
+        args = [printable(ctx, args[0]), *args[1:]]
     try:
         result = _FUNCTIONS[name](*args, **kwargs)
     except (TypeError, ValueError, OverflowError) as error:
@@ -49,6 +63,23 @@ def call_builtin(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[s
     if name in {"zip", "enumerate", "reversed"}:
         return list(result)
     return result
+
+
+_SEQUENCES = frozenset("list tuple sorted reversed dict".split())
+
+
+def _known_keywords(
+    ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> None:
+    """Refuse keywords that would be lost on tensors and sizes, and functions as keywords."""
+    functions = [
+        k for k, v in kwargs.items() if isinstance(v, UserFunction | Builtin | Ref | Bound)
+    ]
+    inside = [item for a in args for item in (a if isinstance(a, list | tuple) else [a])]
+    symbolic = any(isinstance(item, Value | Given | Size) for item in inside)
+    if functions or (symbolic and name != "dict"):
+        keyword = (functions or list(kwargs))[0]
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what=f"`{keyword}=` of `{name}`"))
 
 
 _FUNCTIONS: dict[str, Any] = {
@@ -80,9 +111,6 @@ def _on_tensor(ctx: Context, name: str, args: Sequence[Any]) -> Any:
         case (("list" | "tuple"), [x]):
             items = iterate(ctx, x)
             return items if name == "list" else tuple(items)
-        case (("zip" | "enumerate"), _):
-            lists = [iterate(ctx, a) for a in args]
-            return list(_FUNCTIONS[name](*lists))
     ctx.refuse(wrong.Unsupported(span=ctx.span, what=f"`{name}` of a tensor"))
 
 

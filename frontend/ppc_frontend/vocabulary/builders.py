@@ -13,6 +13,7 @@ from ppc.ir.sizes import Size, product
 from ppc.ir.types import Tensor
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
+from ppc_frontend.rounds import unrollable
 from ppc_frontend.tensors import describe, elements, has_tensor, integer, shape, size, stack, tensor
 from ppc_frontend.vocabulary.elementwise import dtype_of, operand
 
@@ -25,7 +26,7 @@ def reduction(
 ) -> Any:  # fmt: skip
     """Reduce over some or all axes of what code sees."""
     known = _known_reduction(primitive, x, axis)
-    if known is not None:
+    if known is not None and not keepdims and dtype is None:
         return known
     value = tensor(ctx, x, dtype_of(ctx, dtype))
     return keep(ctx, value, ctx.op(primitive, value, axes=(axes := reduced(ctx, value, axis))),
@@ -102,12 +103,29 @@ def norm(ctx: Context, *, x: Any, axis: Any = None, keepdims: Any = False) -> Va
 def along(ctx: Context, primitive: str, *, x: Any, axis: Any = -1) -> Value:
     """A primitive along one axis that keeps the shape."""
     value = tensor(ctx, x)
-    if primitive in {"softmax", "log_softmax"}:
-        value = ctx.builder.cast(value, "f32")
     if axis is None:
         value, axis = reshape(ctx, x=value, shape_=-1), -1
     at = ctx.axis(value, integer(ctx, axis, "an axis"), what=primitive)
     return ctx.op(primitive, value, axis=at)
+
+
+def normalised(ctx: Context, primitive: str, *, x: Any, axis: Any = -1) -> Value:
+    """Softmax or its logarithm along an axis, over all elements together where it is None."""
+    value = tensor(ctx, x, "f32")
+    if axis is not None:
+        return along(ctx, primitive, x=value, axis=axis)
+    if ctx.lead(value):
+        ctx.across(value, primitive)
+    flat = ctx.op("reshape", value, shape=(product(value.type.shape),))
+    return ctx.op("reshape", ctx.op(primitive, flat, axis=-1), shape=value.type.shape)
+
+
+def flip(ctx: Context, *, x: Any, axis: Any = None) -> Value:
+    """The elements in reverse along one axis, some, or all."""
+    value = tensor(ctx, x)
+    for at in reduced(ctx, value, axis, "flipping"):
+        value = ctx.op("flip", value, axis=at)
+    return value
 
 
 def arg_extreme(ctx: Context, primitive: str, *, x: Any, axis: Any = None) -> Value:
@@ -129,7 +147,7 @@ def filled(
     content = number if number is not None else fill
     value = tensor(ctx, content, dtype_of(ctx, dtype))
     sizes = shape(ctx, shape_)
-    return ctx.op("broadcast_to", value, shape=sizes) if sizes else value
+    return ctx.op("broadcast_to", value, shape=sizes) if sizes or value.type.rank else value
 
 
 def filled_like(
@@ -180,13 +198,21 @@ def arange(
             ctx.refuse(
                 wrong.NotKnown(span=ctx.span, what="the end of a range", found=describe(stop))
             )
+        if not step or not all(map(math.isfinite, (start, stop, step))):
+            reason = f"a range from {start} to {stop} by {step} has no end"
+            ctx.refuse(wrong.BadOperation(span=ctx.span, reason=reason))
         count = max(0, math.ceil((stop - start) / step))
+        unrollable(ctx, count)
         return ctx.builder.const(tuple(float(start + step * i) for i in range(count)), kind)
     by = integer(ctx, step, "a step")
     if by == 0:
         ctx.refuse(wrong.NotKnown(span=ctx.span, what="a step other than 0", found="0"))
     first, last = size(ctx, start), size(ctx, stop)
     length = (last - first + (by - 1)) // by if by > 0 else (first - last + (-by - 1)) // -by
+    known = ctx.known_size(length)
+    if known is not None and known < 0:
+        ctx.fixed(length)
+        length = Size.of(0)
     value = ctx.op("arange", size=length)
     if by != 1:
         value = ctx.op("mul", value, by)
@@ -200,6 +226,9 @@ def linspace(ctx: Context, *, start: Any, stop: Any, num: Any = 50, endpoint: An
     count = size(ctx, num)
     steps = ctx.builder.cast(ctx.op("arange", size=count), "f32")
     gaps = ctx.builder.dim(count - 1 if endpoint else count)
+    if endpoint and ctx.known_size(count) == 1:
+        ctx.fixed(count)
+        gaps = ctx.builder.dim(1)
     width = ctx.op("div", ctx.op("sub", operand(ctx, stop), operand(ctx, start)), gaps)
     return ctx.op("add", ctx.op("mul", steps, width), operand(ctx, start))
 
@@ -233,6 +262,9 @@ def reshape(ctx: Context, *, x: Any, shape_: Any) -> Value:
         if first not in (-1, axis.size):
             ctx.across(value, "reshaping")
     rest = [i for i, w in enumerate(wanted) if isinstance(w, int) and w == -1]
+    if len(rest) > 1:
+        reason = "only one size of a shape can be -1"
+        ctx.refuse(ctx.shape_mistake(reason, (value,)))
     sizes = [Size.of(1) if i in rest else size(ctx, w) for i, w in enumerate(wanted)]
     if rest:
         sizes[rest[0]] = _rest(ctx, value, sizes, shape_)
@@ -274,8 +306,12 @@ def expand_dims(ctx: Context, *, x: Any, axis: Any) -> Value:
     """New axes of size 1."""
     value = tensor(ctx, x)
     items = axis if isinstance(axis, list | tuple) else [axis]
-    for item in sorted(integer(ctx, i, "an axis") for i in items):
-        at = ctx.axis(value, integer(ctx, item, "an axis"), extra=1, what="adding an axis before")
+    what = "adding an axis before the rows"
+    extra = len(items)
+    found = [ctx.axis(value, integer(ctx, i, "an axis"), extra=extra, what=what) for i in items]
+    if len(set(found)) < extra:
+        ctx.refuse(ctx.shape_mistake(f"an axis is repeated in {items}", (value,)))
+    for at in sorted(found, reverse=True):  # from the right: axes count from the end of the result
         value = ctx.op("expand_dims", value, axis=at)
     return value
 
@@ -288,7 +324,7 @@ def squeeze(ctx: Context, *, x: Any, axis: Any = None) -> Value:
         return ctx.op("reshape", value, shape=shape_)
     items = axis if isinstance(axis, list | tuple) else (axis,)
     found = [ctx.axis(value, integer(ctx, i, "an axis"), what="squeezing") for i in items]
-    for at in sorted(found):  # from the left, so that axes counted from the right stay true
+    for at in sorted(set(found)):  # from the left, so that axes counted from the right stay true
         value = ctx.op("squeeze", value, axis=at)
     return value
 
@@ -352,7 +388,10 @@ def broadcast(ctx: Context, *, x: Any, shape_: Any) -> Value:
     value = tensor(ctx, x)
     sizes = shape(ctx, shape_)
     if ctx.lead(value):
-        sizes = sizes[ctx.lead(value) :]
+        axis = ctx.builder.axes[ctx.plates[-1].axis]
+        if sizes[:1] != (axis.size,) or len(sizes) != 1 + value.type.rank:
+            ctx.across(value, "broadcasting")
+        sizes = sizes[1:]
     return ctx.op("broadcast_to", value, shape=sizes)
 
 
@@ -362,10 +401,24 @@ def take(ctx: Context, *, x: Any, indices: Any, axis: Any = 0) -> Any:
     if axis is None:
         value, axis = reshape(ctx, x=value, shape_=-1), 0
     at = ctx.axis(value, integer(ctx, axis, "an axis"), what="picking")
-    if isinstance(indices, int | Size):
+    if isinstance(indices, int | Size) and not isinstance(indices, bool):
         return ctx.op("index", value, axis=at, at=Size.of(indices))
     index = tensor(ctx, indices)
+    in_range(ctx, value, index, at)
     return ctx.op("take", value, index, axis=at)
+
+
+def in_range(ctx: Context, value: Value, index: Value, axis: int) -> None:
+    """Refuse constant positions that are outside an axis of known length."""
+    constant, length = ctx.constant(index), ctx.known_size(value.type.shape[axis])
+    stack: list[Any] = [] if constant is None or length is None else [constant]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, tuple):
+            stack.extend(item)
+        elif length is not None and not -length <= item < length:
+            reason = f"index {item} is out of range for {length} elements"
+            ctx.refuse(ctx.shape_mistake(reason, (value,)))
 
 
 def one_hot(ctx: Context, *, x: Any, depth: Any, dtype: Any = None) -> Value:

@@ -20,7 +20,20 @@ def unary(ctx: Context, primitive: str, *, x: Any) -> Any:
 
 def binary(ctx: Context, primitive: str, *, x: Any, y: Any) -> Any:
     """One primitive on two operands."""
-    return ctx.op(primitive, operand(ctx, x), operand(ctx, y))
+    first, second = operand(ctx, x), operand(ctx, y)
+    if primitive == "pow":
+        return power(ctx, first, second)
+    return ctx.op(primitive, first, second)
+
+
+def power(ctx: Context, base: Value | float, exponent: Value | float) -> Value:
+    """A power. Refuses an integer to a negative one, as NumPy does."""
+    below = exponent if not isinstance(exponent, Value) else ctx.constant(exponent)
+    whole = isinstance(base, int) or (isinstance(base, Value) and base.type.dtype != "f32")
+    if whole and isinstance(below, int) and below < 0:
+        reason = f"an integer ** {below}: make the base a float, as 1.0 * x"
+        ctx.refuse(wrong.BadOperation(span=ctx.span, reason=reason))
+    return ctx.op("pow", base, exponent)
 
 
 def operand(ctx: Context, value: Any) -> Value | bool | int | float:

@@ -24,8 +24,8 @@ def rows() -> dict[str, Row]:
         "softplus": Row("x", e.unary, ("softplus",)),
         "sigmoid": Row("x", e.unary, ("sigmoid",)),
         "log_sigmoid": Row("x", e.unary, ("log_sigmoid",)),
-        "softmax": Row("x, axis=-1", b.along, ("softmax",)),
-        "log_softmax": Row("x, axis=-1", b.along, ("log_softmax",)),
+        "softmax": Row("x, axis=-1", b.normalised, ("softmax",)),
+        "log_softmax": Row("x, axis=-1", b.normalised, ("log_softmax",)),
         "logsumexp": Row("a:x, axis=None, b:-=None, keepdims=False", b.reduction, ("logsumexp",)),
         "one_hot": Row("x, num_classes:depth, dtype=None", b.one_hot),
     }

@@ -78,7 +78,7 @@ def _along_axes() -> dict[str, Row]:
         "argmax": Row("a:x, axis=None", b.arg_extreme, ("argmax",)),
         "argmin": Row("a:x, axis=None", b.arg_extreme, ("argmin",)),
         "cumsum": Row("a:x, axis=None, dtype:-=None, out:-=None", b.along, ("cumsum",)),
-        "flip": Row("m:x, axis=None", b.along, ("flip",)),
+        "flip": Row("m:x, axis=None", b.flip),
     }  # fmt: skip
 
 

@@ -29,6 +29,11 @@ def matmul(
         ctx.across(a, "a matrix product")
     if row_a and a.type.rank == 1 and b.type.rank > 2:
         ctx.across(a, "a matrix product")
+    if min(a.type.rank, b.type.rank) >= 2 and (row_a or row_b):
+        over_a = not row_a and a.type.rank > b.type.rank
+        over_b = not row_b and b.type.rank > a.type.rank
+        if over_a or over_b or (row_a and row_b and a.type.rank != b.type.rank):
+            ctx.mismatch(a, b)  # rows would meet another batch axis
     dtype: DType = "f32" if "f32" in (a.type.dtype, b.type.dtype) else "i32"
     return ctx.op("matmul", ctx.builder.cast(a, dtype), ctx.builder.cast(b, dtype))
 
@@ -54,11 +59,23 @@ def tensordot(ctx: Context, *, x: Any, y: Any, axes: Any = 2) -> Value:
             ctx.refuse(ctx.shape_mistake(reason, (a, b)))
         left, right = list(range(-n, 0)), [i - b.type.rank for i in range(n)]
     else:
-        pair = [item if isinstance(item, list | tuple) else [item] for item in axes]
+        items = list(axes) if isinstance(axes, list | tuple) else []
+        pair = [item if isinstance(item, list | tuple) else [item] for item in items]
+        if len(pair) != 2 or len(pair[0]) != len(pair[1]):
+            what = "as many axes of the second operand as of the first"
+            ctx.refuse(wrong.NotKnown(span=ctx.span, what=what, found=describe(axes)))
         left = [ctx.axis(a, integer(ctx, i, "an axis"), what="a product") for i in pair[0]]
         right = [ctx.axis(b, integer(ctx, i, "an axis"), what="a product") for i in pair[1]]
     if ctx.lead(b):
         ctx.across(b, "a tensor product")
+    sizes = ctx.builder.sizes()
+    if len(set(left)) < len(left) or len(set(right)) < len(right):
+        ctx.refuse(ctx.shape_mistake("an axis is summed over twice", (a, b)))
+    for i, j in zip(left, right, strict=True):
+        if not sizes.same(a.type.shape[i], b.type.shape[j]):
+            shapes = f"{show(ctx.visible(a))} and {show(ctx.visible(b))}"
+            reason = f"the axes of {shapes} that are summed over have other sizes"
+            ctx.refuse(ctx.shape_mistake(reason, (a, b)))
     keep_a = [i for i in range(-a.type.rank, 0) if i not in left]
     keep_b = [i for i in range(-b.type.rank, 0) if i not in right]
     shape_a = tuple(a.type.shape[i] for i in keep_a)

@@ -19,8 +19,8 @@ def rows() -> dict[str, Row]:
         **{f"special.{k}": Row("x, /, out:-=None", e.unary, (v,)) for k, v in unary.items()},
         **{f"special.{k}": Row("x, y, /, out:-=None", e.binary, (v,)) for k, v in binary.items()},
         "special.logit": Row("x, /, out:-=None", e.logit),
-        "special.softmax": Row("x, axis=-1", b.along, ("softmax",)),
-        "special.log_softmax": Row("x, axis=-1", b.along, ("log_softmax",)),
+        "special.softmax": Row("x, axis=None", b.normalised, ("softmax",)),
+        "special.log_softmax": Row("x, axis=None", b.normalised, ("log_softmax",)),
         "special.logsumexp": Row(
             "a:x, axis=None, b:-=None, keepdims=False, return_sign:-=False",
             b.reduction,

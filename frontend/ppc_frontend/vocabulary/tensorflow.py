@@ -69,8 +69,8 @@ def _nn() -> dict[str, Row]:
         "softplus": Row("features:x, name:_=None", e.unary, ("softplus",)),
         "sigmoid": Row("x, name:_=None", e.unary, ("sigmoid",)),
         "tanh": Row("x, name:_=None", e.unary, ("tanh",)),
-        "softmax": Row("logits:x, axis=-1, name:_=None", b.along, ("softmax",)),
-        "log_softmax": Row("logits:x, axis=-1, name:_=None", b.along, ("log_softmax",)),
+        "softmax": Row("logits:x, axis=-1, name:_=None", b.normalised, ("softmax",)),
+        "log_softmax": Row("logits:x, axis=-1, name:_=None", b.normalised, ("log_softmax",)),
     }
 
 
