@@ -74,8 +74,8 @@ def test_a_guide_is_a_model_or_what_makes_one(method) -> None:
 
 @pytest.mark.parametrize("guide", [sized, lambda k: sized(k), lambda k=3: sized(k)])
 def test_a_function_with_parameters_is_refused_in_the_words_of_inferpy(guide) -> None:
-    with pytest.raises(ValueError, match="input qmodel can only be a callable object if this does "
-                       "not has any input parameter; .* takes k") as error:  # fmt: skip
+    with pytest.raises(ValueError, match=r"input qmodel can only be a callable object if this does "
+                       r"not has any input parameter; .* takes k") as error:  # fmt: skip
         inf.inference.SVI(guide)
     assert isinstance(error.value, DataError)
     assert "call it first: SVI(" in str(error.value)
