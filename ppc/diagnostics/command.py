@@ -218,9 +218,13 @@ class BadGuide(Mistake):
     found: str
 
     def message(self) -> str:
-        return f"the guide must be a model, a function of no arguments, or None, not {self.found}"
+        return (
+            "the guide must be a model, a function of no arguments, 'meanfield' or None, "
+            f"not {self.found}"
+        )
 
     def help(self) -> str:
+<<<<<<< HEAD
         return "call it with its hyperparameters first: SVI(qmodel(k=2)); None infers a mean field"
 
 
@@ -277,4 +281,9 @@ class BadOptimizer(Mistake):
         return (
             f"backend {self.backend!r} takes, for example, optimizer={self.example}; "
             "without optimizer= it is Adam with learning_rate="
+=======
+        return (
+            "call it with its hyperparameters first: SVI(qmodel(k=2)); 'meanfield' and None infer "
+            "a mean field"
+>>>>>>> main
         )

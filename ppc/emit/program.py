@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from ppc import __version__
@@ -92,9 +92,7 @@ class Program:
     loss: Graph
     supports: Mapping[str, tuple[Graph, str]]  # by site: the check of its data, and in words
     functions: Mapping[str, Graph]  # parameters, log_density, sample_prior, posterior, predict
-    fit: FitDefaults = field(
-        default_factory=FitDefaults
-    )  # what the command does unless it is told otherwise
+    fit: FitDefaults = FitDefaults()  # what the command does unless it is told otherwise
 
     @property
     def rows(self) -> str | None:
@@ -117,6 +115,7 @@ def assemble(c: Compilation) -> Program:
     checks = supports(model, (*given, *(d.name for d in model.data)))
     columns = tuple(_columns(c, batch, checks))
     known = {s.name for column in columns if column.given for s in column.shape}
+    known |= {layout.rows_name(axis.name) for axis in typed.axes}
     hypers = {**dict(typed.hypers), **dict(c.graphs["init"].hypers)}
     span = next((node.span for node in model.nodes if node.span), None)
     text = span.source.text if span else ""
@@ -127,7 +126,7 @@ def assemble(c: Compilation) -> Program:
         digest=hashlib.sha256(text.encode()).hexdigest()[:8],
         pipeline=pipeline_text(),
         version=__version__,
-        hypers={n: v for n, v in hypers.items() if n not in known and not n.endswith("_rows")},
+        hypers={n: v for n, v in hypers.items() if n not in known},
         equalities=typed.equalities,
         batch=batch,
         plates=tuple((axis.name, str(axis.size)) for axis in typed.axes),
@@ -223,6 +222,7 @@ def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:
         "sample_prior": (None, Query(sites)),
         "posterior": (guide, Query(latents, inputs, guided_rows=True)),
         "predict": (guide, Query(observed, inputs, guided_rows=True)),
+        "predict_mean": (guide, Query(observed, inputs, ("mean",), guided_rows=True)),
     }
     made = {
         name: as_function(functions.query(model, q, query))
@@ -230,4 +230,9 @@ def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:
         if query.targets
     }
     made["log_density"] = as_function(functions.log_density(model))
+    if latents and functions.has_unconstrained_form(model):
+        for function in (
+            functions.unconstrained_log_density, functions.constrain, functions.unconstrain
+        ):  # fmt: skip
+            made[function.__name__] = as_function(function(model))
     return made
