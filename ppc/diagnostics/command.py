@@ -224,8 +224,10 @@ class BadGuide(Mistake):
         )
 
     def help(self) -> str:
-<<<<<<< HEAD
-        return "call it with its hyperparameters first: SVI(qmodel(k=2)); None infers a mean field"
+        return (
+            "call it with its hyperparameters first: SVI(qmodel(k=2)); 'meanfield' and None infer "
+            "a mean field"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,9 +283,4 @@ class BadOptimizer(Mistake):
         return (
             f"backend {self.backend!r} takes, for example, optimizer={self.example}; "
             "without optimizer= it is Adam with learning_rate="
-=======
-        return (
-            "call it with its hyperparameters first: SVI(qmodel(k=2)); 'meanfield' and None infer "
-            "a mean field"
->>>>>>> main
         )
