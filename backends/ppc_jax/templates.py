@@ -366,7 +366,7 @@ FILES = '''
 def _column(
     arrays: dict[str, np.ndarray], name: str, ndim: int, *, whole: bool = False
 ) -> np.ndarray:
-    """The array of that name, checked: its rank, that it is finite, or whole numbers."""
+    """The array of that name; checks its rank, and that it is finite, or whole."""
     if name not in arrays:
         found = ", ".join(arrays) or "nothing"
         raise ValueError(f"the data have no array {name}; they have {found}")
