@@ -44,6 +44,7 @@ def loop(io: Interface) -> list[Stmt]:
         sizes_param=[Param("sizes", Name("Sizes"), io.sizes_param().default, "keyword")]
         if sized else [],
         sizes_arg=sizes_arg,
+        packed_arg=packed_arg(io, "optimizer is None"),
         init_args=io.init_args,
         checks=checks,
         rate=Constant(io.program.fit.learning_rate),
@@ -60,10 +61,11 @@ def loop(io: Interface) -> list[Stmt]:
         templates.BLOCK,
         batched=io.batched,
         packed=io.packed,
-        why=templates.WHY_PACKED if io.packed else "",
         step=step,
         loop=statements(templates.LOOP_PACKED if io.packed else templates.LOOP),
     )
+    if io.packed:
+        body += statements(templates.PACK)
     if io.rowwise:
         body += statements(templates.UPDATE_ROWS)
     if io.batched:
@@ -81,6 +83,11 @@ def loop(io: Interface) -> list[Stmt]:
         args=args,
     )
     return body
+
+
+def packed_arg(io: Interface, text: str) -> dict[str, Expr]:
+    """The argument of `Plan` that says whether the parameters may be one vector."""
+    return {"packed": expression(text)} if io.packed else {}
 
 
 def step_inputs(io: Interface, params: str) -> list[Stmt]:
@@ -143,6 +150,7 @@ def files(io: Interface) -> list[Stmt]:
             batched=io.batched,
             sizes_arg=(Name("sizes"),) if io.program.hypers else (),
             options_arg=options,
+            own_packed_arg=packed_arg(io, "True"),
             size_options=size_options(io),
             sizes=chosen_sizes(io),
             description=Constant(f"Fit {io.program.name} by SVI."),

@@ -33,6 +33,8 @@ class Plan(NamedTuple):
         batches: int  # in an epoch
     if __sized__:
         sizes: Sizes
+    if __packed__:
+        packed: bool = False  # whether the optimiser may see all parameters as one vector
 
     if __batched__:
 
@@ -71,10 +73,16 @@ def fit(
     __checks__
     if __batched__:
         n = __rows__
-        plan = Plan(optimizer or _adam(learning_rate), n, -(-n // batch_size), *__sizes_arg__)
+        plan = Plan(
+            optimizer or _adam(learning_rate),
+            n,
+            -(-n // batch_size),
+            *__sizes_arg__,
+            **__packed_arg__,
+        )
         total = epochs * plan.batches
     else:
-        plan = Plan(optimizer or _adam(learning_rate), *__sizes_arg__)
+        plan = Plan(optimizer or _adam(learning_rate), *__sizes_arg__, **__packed_arg__)
         total = epochs
     if resume is None:
         resume = start_fit(key, data, plan)
@@ -125,7 +133,7 @@ def run_block(
 ) -> tuple[State, Array]:
     """Make the steps from start to stop, all of one block.
 
-    Returns the state and the losses f32[steps of a block], at their places in it.__why__
+    Returns the state and the losses f32[steps of a block], at their places in it.
     """
     length = block_steps(data, plan)
     block = start // length
@@ -134,7 +142,7 @@ def run_block(
         rows = batch_rows(key, first + jnp.arange(length), plan)
     noise = draw_noise(key, block, length, data, plan)
     if __packed__:
-        flat, unpack = ravel_pytree(state.params)
+        flat, unpack = pack(state.params, plan)
 
     def step(i: Array, carry: tuple) -> tuple:
         __step__
@@ -148,7 +156,7 @@ STEP_PACKED = """
         flat, opt_state, losses = carry
         __inputs__
         value, grads = jax.value_and_grad(loss)(unpack(flat), *__args__)
-        grads, _ = ravel_pytree(grads)
+        grads, _ = pack(grads, plan)
         updates, opt_state = plan.optimizer.update(grads, opt_state, flat)
         flat = optax.apply_updates(flat, updates)
         return flat, opt_state, losses.at[i].set(value)
@@ -180,13 +188,20 @@ STEP_ROWWISE = """
 """
 
 INIT = {
-    "packed": "opt_state = plan.optimizer.init(ravel_pytree(params)[0])",
+    "packed": "opt_state = plan.optimizer.init(pack(params, plan)[0])",
     "rowwise": "opt_state = OptState(*map(plan.optimizer.init, params))",
     "plain": "opt_state = plan.optimizer.init(params)",
 }
 
-WHY_PACKED = """ The
-parameters are few and small, so inside the loop they are one vector."""
+PACK = '''
+def pack(params: Params, plan: Plan) -> tuple[object, Callable]:
+    """The parameters as the optimiser sees them, and the way back.
+
+    They are few and small, so one vector is quicker. That is the same to Adam, which
+    treats each number alone; another optimiser may tell the parameters apart.
+    """
+    return ravel_pytree(params) if plan.packed else (params, lambda own: own)
+'''
 
 UPDATE_ROWS = '''
 def update_rows(
@@ -351,7 +366,7 @@ FILES = '''
 def _column(
     arrays: dict[str, np.ndarray], name: str, ndim: int, *, whole: bool = False
 ) -> np.ndarray:
-    """The array of that name, checked: its dimensions, that it is finite or whole numbers."""
+    """The array of that name; checks its rank, and that it is finite, or whole."""
     if name not in arrays:
         found = ", ".join(arrays) or "nothing"
         raise ValueError(f"the data have no array {name}; they have {found}")
@@ -467,10 +482,12 @@ def run_command(args: argparse.Namespace) -> str:
             found = saved["rows"]
             raise ValueError(f"{args.resume} was fitted to {found} rows, not to {n}")
         batches = -(-n // size)
-        plan = Plan(_adam(options["learning_rate"]), n, batches, *__sizes_arg__)
+        plan = Plan(
+            _adam(options["learning_rate"]), n, batches, *__sizes_arg__, **__own_packed_arg__
+        )
     else:
         batches = 1
-        plan = Plan(_adam(options["learning_rate"]), *__sizes_arg__)
+        plan = Plan(_adam(options["learning_rate"]), *__sizes_arg__, **__own_packed_arg__)
     written = [0]  # steps of the checkpoints
 
     def callback(fit: Fit, total: int) -> bool:
@@ -489,7 +506,7 @@ def run_command(args: argparse.Namespace) -> str:
         data,
         epochs=args.epochs,
         **__options_arg__,
-        optimizer=plan.optimizer,
+        learning_rate=options["learning_rate"],
         resume=load_fit(args.resume, data, plan) if args.resume else None,
         callback=callback,
     )

@@ -8,6 +8,7 @@ sees is what NumPy does.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -20,7 +21,12 @@ from programs import body
 
 from ppc.ir.nodes import Sample
 
-jax.config.update("jax_enable_x64", True)
+
+@pytest.fixture(autouse=True)
+def double_precision() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+
 
 RNG = np.random.default_rng(7)
 ARRAYS: dict[str, Any] = {

@@ -215,3 +215,16 @@ def test_arguments_of_the_fitted_rows_are_not_used_for_others() -> None:
         p.posterior_predictive("total", data={"t": t + 1}).sample()
     with pytest.raises(ValueError, match="size_datamodel must be 4, as many rows as the data have"):
         p.posterior_predictive("rate", data={"t": t[:4]}, size_datamodel=3)
+
+
+def test_means_are_those_of_the_distributions(fitted) -> None:
+    p, _ = fitted
+    loc = float(p.params["loc"])
+    found = p.posterior(seed=1).mean(50)
+    # The guide's own means do not vary from draw to draw, so no draw enters them.
+    np.testing.assert_allclose(found["mu"], loc, rtol=1e-6)
+    np.testing.assert_allclose(found["scale"], np.exp(loc + 0.1**2 / 2), rtol=1e-6)
+    np.testing.assert_allclose(found["z"], X, rtol=1e-6)
+    # E sigmoid(z) over z ~ Normal(x, 0.01) is sigmoid(x) to second order in 0.01.
+    y = p.posterior_predictive("y", data={"x": X}, seed=1).mean(200)["y"]
+    np.testing.assert_allclose(y, 1 / (1 + np.exp(-X[:, 0])), atol=4 * 0.01 / 4)
