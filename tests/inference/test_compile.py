@@ -60,7 +60,7 @@ def test_what_is_observed_is_read_from_the_guide() -> None:
     assert inf.compile(observing()).observed == ("seen",)
     with pytest.raises(CompileError, match="which sites of model are observed") as error:
         inf.compile(model(2), "meanfield")
-    assert "'shift', 'z', 'x' and 'y'" in str(error.value)
+    assert "the sites are shift, z, x, y" in str(error.value)
     with pytest.raises(CompileError, match="'xx'"):
         inf.compile(model(2), qmodel(2), observed=["xx"])
 
