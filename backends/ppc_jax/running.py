@@ -180,10 +180,10 @@ def load_data(io: Interface) -> Stmt:
     values: dict[str, Expr] = {name: Name(local) for name, local in own.items()}
     body: list[Stmt] = list(statements("arrays = read_npz(path)"))
     for c in given:
-        kinds = "fiub" if c.dtype == "f32" else "iub"
+        whole = "" if c.dtype == "f32" else ", whole=True"
         column = expression(
-            "_column(arrays, __site__, __ndim__, __kinds__)",
-            site=Constant(c.name), ndim=Constant(len(c.shape)), kinds=Constant(kinds),
+            f"_column(arrays, __site__, __ndim__{whole})",
+            site=Constant(c.name), ndim=Constant(len(c.shape)),
         )  # fmt: skip
         body.append(Assign(values[c.name], column))
     roots = [Root(values[c.name], c.shape) for c in given]

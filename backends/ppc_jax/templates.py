@@ -364,20 +364,22 @@ def _copy(state: State) -> State:
 
 FILES = '''
 def _column(
-    arrays: dict[str, np.ndarray], name: str, ndim: int, kinds: str
+    arrays: dict[str, np.ndarray], name: str, ndim: int, *, whole: bool = False
 ) -> np.ndarray:
-    """The array of that name, checked: its dimensions, its kind of numbers, no NaN."""
+    """The array of that name; checks its rank, and that it is finite, or whole."""
     if name not in arrays:
         found = ", ".join(arrays) or "nothing"
         raise ValueError(f"the data have no array {name}; they have {found}")
     array = arrays[name]
     if array.ndim != ndim:
         raise ValueError(f"{name} has shape {array.shape}, not {ndim} dimensions")
-    if array.dtype.kind not in kinds:
-        raise ValueError(f"{name} has dtype {array.dtype}, which does not fit")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} has dtype {array.dtype}, not numbers")
     if not array.size:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
     _check_rows(name, np.isfinite(array), "finite numbers")
+    if whole:
+        _check_rows(name, array == np.rint(array), "whole numbers")
     return array
 
 

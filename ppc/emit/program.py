@@ -15,7 +15,7 @@ from ppc import __version__
 from ppc.compiler import Compilation, FitDefaults, as_function, pipeline_text
 from ppc.diagnostics import CompileError
 from ppc.diagnostics.model import NothingToFit
-from ppc.ir.nodes import Data, Graph, Noise, Param, Sample
+from ppc.ir.nodes import Data, Graph, Noise, Op, Param, Sample, is_named
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
 from ppc.objective import functions
@@ -34,6 +34,7 @@ class Column:
     shape: tuple[Size, ...]  # in the data, all rows
     rows: int | None  # the dimension along which a batch is taken; None: always whole
     given: bool = True  # by the user; else computed by `prepare`
+    label: str = ""  # what to call it in the program
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Program:
     loss: Graph
     supports: Mapping[str, tuple[Graph, str]]  # by site: the check of its data, and in words
     functions: Mapping[str, Graph]  # parameters, log_density, sample_prior, posterior, predict
-    fit: FitDefaults = FitDefaults()  # what the command does unless it is told otherwise
+    fit: FitDefaults  # what the command does unless it is told otherwise
 
     @property
     def rows(self) -> str | None:
@@ -161,8 +162,19 @@ def _columns(c: Compilation, batch: str | None, checks: Checks) -> Iterator[Colu
                 rows = node.type.axes.index(batch) if batch in node.type.axes else None
                 yield Column(
                     node.name, node.type.dtype, (*lead, *node.type.shape), rows,
-                    node.origin != "prepared",
+                    node.origin != "prepared", _label(node, prepare),
                 )  # fmt: skip
+
+
+def _label(column: Data, prepare: Graph | None) -> str:
+    """The name of a column, or `log_sigma` for the logarithm of sigma."""
+    nodes = prepare.by_name() if prepare else {}
+    made = nodes.get(column.name)
+    if isinstance(made, Op) and not is_named(made):
+        for name in made.args:
+            if isinstance(nodes[name], Data) or is_named(nodes[name]):
+                return f"{made.primitive}_{name}"
+    return column.name
 
 
 def _typed_like(node: Data, c: Compilation) -> Data:
