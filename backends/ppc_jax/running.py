@@ -10,6 +10,7 @@ from ppc.emit.tree import (
     Assign,
     Call,
     Constant,
+    Dict,
     Expr,
     ExprStmt,
     Hex,
@@ -144,6 +145,7 @@ def files(io: Interface) -> list[Stmt]:
         options["sizes"] = Name("sizes")
     return [
         load_data(io),
+        *(statements(templates.CSV) if _csv(io) else ()),
         *statements(templates.FILES),
         *statements(
             templates.COMMAND,
@@ -154,11 +156,27 @@ def files(io: Interface) -> list[Stmt]:
             size_options=size_options(io),
             sizes=chosen_sizes(io),
             description=Constant(f"Fit {io.program.name} by SVI."),
-            data_help=Constant(f"npz with {listed}"),
+            data_help=Constant(_data_help(io, listed)),
             **_defaults(io),
             **({"rows": io.rows_expr()} if io.batched else {}),
         ),
     ]
+
+
+def _data_help(io: Interface, listed: str) -> str:
+    """What the file of data must have."""
+    text = f"npz with {listed}"
+    if _csv(io):
+        given = [c for c in io.program.columns if c.given]
+        titles = (c.name if len(c.shape) == 1 else f"{c.name}_0, {c.name}_1, ..." for c in given)
+        text += f"; or csv with columns {', '.join(titles)}"
+    return text.replace("%", "%%")
+
+
+def _csv(io: Interface) -> bool:
+    """Whether a table can hold the data."""
+    given = [c for c in io.program.columns if c.given]
+    return bool(given) and all(len(c.shape) in (1, 2) for c in given)
 
 
 def _defaults(io: Interface) -> dict[str, Expr | str]:
@@ -179,6 +197,9 @@ def load_data(io: Interface) -> Stmt:
     own = {c.name: names.fresh(c.name) for c in given}
     values: dict[str, Expr] = {name: Name(local) for name, local in own.items()}
     body: list[Stmt] = list(statements("arrays = read_npz(path)"))
+    if _csv(io):
+        ndims = Dict(tuple((Constant(c.name), Constant(len(c.shape))) for c in given))
+        body = list(statements("arrays = read_data(path, __ndims__)", ndims=ndims))
     for c in given:
         whole = "" if c.dtype == "f32" else ", whole=True"
         column = expression(
@@ -204,7 +225,7 @@ def load_data(io: Interface) -> Stmt:
     params = [Param("path", Name("str"))]
     if io.program.hypers:
         params.append(io.sizes_param())
-    doc = "Read the data from an npz, or raise ValueError with what is wrong with it."
+    doc = "Read the data from a file, or raise ValueError with what is wrong with them."
     return function("load_data", params, body, "Data", doc)
 
 

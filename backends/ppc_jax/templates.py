@@ -435,9 +435,71 @@ def _name(path: tuple) -> str:
     return jax.tree_util.keystr(path, simple=True, separator=".")
 '''
 
+CSV = '''
+def read_data(path: str, ndims: dict[str, int]) -> dict[str, np.ndarray]:
+    """The arrays of a csv or npz file, or ValueError where it cannot be read."""
+    return read_csv(path, ndims) if path.lower().endswith(".csv") else read_npz(path)
+
+
+def read_csv(path: str, ndims: dict[str, int]) -> dict[str, np.ndarray]:
+    """The arrays of a csv whose first line names its columns; others are not looked at.
+
+    An array y of one dimension is the column y. One of two, x, is the columns x_0, x_1,
+    ..., numbered from 0 or 1 and in any order; x.0 and x[0] will do as well.
+    """
+    rows = []
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, skipinitialspace=True)
+            titles = [title.strip() for title in next(lines, [])]
+            found = {n: _places(path, titles, n, ndim) for n, ndim in ndims.items()}
+            used = sum(found.values(), [])
+            for line in lines:
+                if line:
+                    where = f"{path}, line {lines.line_num}"
+                    rows.append(_numbers(where, titles, line, used))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"cannot read {path} as csv: {error}") from None
+    table = np.array(rows, float).reshape(len(rows), len(used))
+    arrays = {}
+    for name, own in found.items():
+        array, table = table[:, : len(own)], table[:, len(own) :]
+        arrays[name] = array if ndims[name] == 2 else array[:, 0]
+    return arrays
+
+
+def _places(path: str, titles: list[str], name: str, ndim: int) -> list[int]:
+    """The columns that make up an array."""
+    if titles.count(name) == 1:
+        return [titles.index(name)]
+    wanted = f"one column {name}"
+    if ndim == 2:
+        wanted = f"the columns {name}_0, {name}_1, ..., each once"
+        numbered = re.compile(re.escape(name) + "(?:[_.]([0-9]+)|[[]([0-9]+)[]])")
+        matches = [numbered.fullmatch(title) for title in titles]
+        own = sorted((int(m[1] or m[2]), at) for at, m in enumerate(matches) if m)
+        numbers = [number for number, _ in own]
+        if numbers in (list(range(len(own))), list(range(1, len(own) + 1))) and own:
+            return [at for _, at in own]
+    raise ValueError(f"{path} needs {wanted}")
+
+
+def _numbers(where: str, titles: list[str], line: list[str], used: list[int]) -> list:
+    if len(line) != len(titles):
+        raise ValueError(f"{where}: {len(line)} values, but {len(titles)} columns")
+    numbers = []
+    for at in used:
+        try:
+            numbers.append(float(line[at]))
+        except ValueError:
+            text = f"{where}: {titles[at]} is {repr(line[at])}, no number"
+            raise ValueError(text) from None
+    return numbers
+'''
+
 COMMAND = '''
 def main() -> None:
-    """Fit the model to an npz file, as the options say."""
+    """Fit the model to a file of data, as the options say."""
     parser = argparse.ArgumentParser(description=__description__)
     add = parser.add_argument
     add("data", help=__data_help__)
