@@ -9,8 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ppc.diagnostics import KindError, StateError
-from ppc.diagnostics.command import MissingFramework
-from ppc.diagnostics.data import WrongKind
+from ppc.diagnostics.command import BadOptimizer, MissingFramework
 from ppc.registry import FitOutcome, FitSettings
 
 if TYPE_CHECKING:
@@ -55,10 +54,11 @@ class JaxBackend:
     def fit(
         self, module: ModuleType, arrays: Mapping[str, Array], settings: FitSettings
     ) -> FitOutcome:
-        """Run `module.fit` on checked data."""
+        """Run `module.fit` on checked data. Raises KindError for what is no optimiser of optax."""
         import jax
         import numpy as np
 
+        _check_optimizer(settings.optimizer)
         options: dict[str, Any] = {
             "epochs": settings.epochs,
             "learning_rate": settings.learning_rate,
@@ -72,7 +72,6 @@ class JaxBackend:
             progress = settings.progress
             options["callback"] = lambda fit, total: progress(total, fit.losses)
         data = module.prepare(*arrays.values())
-        _optimizer(settings.optimizer)
         try:
             fit = module.fit(jax.random.key(settings.seed), data, **options)
         except FloatingPointError as error:  # the program's own finding, in its own words
@@ -100,6 +99,20 @@ class JaxBackend:
 BACKEND = JaxBackend()
 
 
+def _check_optimizer(given: object) -> None:
+    parts = (getattr(given, "init", None), getattr(given, "update", None))
+    if given is not None and (isinstance(given, type) or not all(map(callable, parts))):
+        found = repr(given) if isinstance(given, str) else getattr(given, "__name__", None)
+        raise KindError(
+            BadOptimizer(
+                found=found or type(given).__name__,
+                backend="jax",
+                expected="an optax optimiser (an optax.GradientTransformation)",
+                example="optax.adam(0.01)",
+            )
+        )
+
+
 @functools.lru_cache(maxsize=64)
 def _load(text: str, name: str) -> ModuleType:
     module = ModuleType(f"ppc_emitted_{name}")
@@ -116,14 +129,6 @@ def _compiled(module: ModuleType) -> Any:
     import jax
 
     return jax.jit(module.query, static_argnames=module.SIZES)
-
-
-def _optimizer(given: Any) -> None:
-    """Refuse what is no optimiser of optax. Raises KindError."""
-    if given is not None and not (hasattr(given, "init") and hasattr(given, "update")):
-        expected = "an optimiser of optax, as optax.adam(0.001), or None"
-        found = f"{given!r}" if isinstance(given, str) else f"a {type(given).__name__}"
-        raise KindError(WrongKind(argument="optimizer", expected=expected, found=found))
 
 
 def _device(array: Array) -> Any:

@@ -52,6 +52,7 @@ def declarations(io: Interface) -> list[Stmt]:
             batched=io.batched,
             sized=bool(p.hypers),
             rowwise=io.rowwise,
+            packed=io.packed,
             opt_state=opt_state,
         )
     )

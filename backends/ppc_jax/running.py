@@ -10,6 +10,7 @@ from ppc.emit.tree import (
     Assign,
     Call,
     Constant,
+    Dict,
     Expr,
     ExprStmt,
     Hex,
@@ -44,6 +45,7 @@ def loop(io: Interface) -> list[Stmt]:
         sizes_param=[Param("sizes", Name("Sizes"), io.sizes_param().default, "keyword")]
         if sized else [],
         sizes_arg=sizes_arg,
+        packed_arg=packed_arg(io, "optimizer is None"),
         init_args=io.init_args,
         checks=checks,
         rate=Constant(io.program.fit.learning_rate),
@@ -60,10 +62,11 @@ def loop(io: Interface) -> list[Stmt]:
         templates.BLOCK,
         batched=io.batched,
         packed=io.packed,
-        why=templates.WHY_PACKED if io.packed else "",
         step=step,
         loop=statements(templates.LOOP_PACKED if io.packed else templates.LOOP),
     )
+    if io.packed:
+        body += statements(templates.PACK)
     if io.rowwise:
         body += statements(templates.UPDATE_ROWS)
     if io.batched:
@@ -81,6 +84,11 @@ def loop(io: Interface) -> list[Stmt]:
         args=args,
     )
     return body
+
+
+def packed_arg(io: Interface, text: str) -> dict[str, Expr]:
+    """The argument of `Plan` that says whether the parameters may be one vector."""
+    return {"packed": expression(text)} if io.packed else {}
 
 
 def step_inputs(io: Interface, params: str) -> list[Stmt]:
@@ -137,20 +145,38 @@ def files(io: Interface) -> list[Stmt]:
         options["sizes"] = Name("sizes")
     return [
         load_data(io),
+        *(statements(templates.CSV) if _csv(io) else ()),
         *statements(templates.FILES),
         *statements(
             templates.COMMAND,
             batched=io.batched,
             sizes_arg=(Name("sizes"),) if io.program.hypers else (),
             options_arg=options,
+            own_packed_arg=packed_arg(io, "True"),
             size_options=size_options(io),
             sizes=chosen_sizes(io),
             description=Constant(f"Fit {io.program.name} by SVI."),
-            data_help=Constant(f"npz with {listed}"),
+            data_help=Constant(_data_help(io, listed)),
             **_defaults(io),
             **({"rows": io.rows_expr()} if io.batched else {}),
         ),
     ]
+
+
+def _data_help(io: Interface, listed: str) -> str:
+    """What the file of data must have."""
+    text = f"npz with {listed}"
+    if _csv(io):
+        given = [c for c in io.program.columns if c.given]
+        titles = (c.name if len(c.shape) == 1 else f"{c.name}_0, {c.name}_1, ..." for c in given)
+        text += f"; or csv with columns {', '.join(titles)}"
+    return text.replace("%", "%%")
+
+
+def _csv(io: Interface) -> bool:
+    """Whether a table can hold the data."""
+    given = [c for c in io.program.columns if c.given]
+    return bool(given) and all(len(c.shape) in (1, 2) for c in given)
 
 
 def _defaults(io: Interface) -> dict[str, Expr | str]:
@@ -171,11 +197,14 @@ def load_data(io: Interface) -> Stmt:
     own = {c.name: names.fresh(c.name) for c in given}
     values: dict[str, Expr] = {name: Name(local) for name, local in own.items()}
     body: list[Stmt] = list(statements("arrays = read_npz(path)"))
+    if _csv(io):
+        ndims = Dict(tuple((Constant(c.name), Constant(len(c.shape))) for c in given))
+        body = list(statements("arrays = read_data(path, __ndims__)", ndims=ndims))
     for c in given:
-        kinds = "fiub" if c.dtype == "f32" else "iub"
+        whole = "" if c.dtype == "f32" else ", whole=True"
         column = expression(
-            "_column(arrays, __site__, __ndim__, __kinds__)",
-            site=Constant(c.name), ndim=Constant(len(c.shape)), kinds=Constant(kinds),
+            f"_column(arrays, __site__, __ndim__{whole})",
+            site=Constant(c.name), ndim=Constant(len(c.shape)),
         )  # fmt: skip
         body.append(Assign(values[c.name], column))
     roots = [Root(values[c.name], c.shape) for c in given]
@@ -196,7 +225,7 @@ def load_data(io: Interface) -> Stmt:
     params = [Param("path", Name("str"))]
     if io.program.hypers:
         params.append(io.sizes_param())
-    doc = "Read the data from an npz, or raise ValueError with what is wrong with it."
+    doc = "Read the data from a file, or raise ValueError with what is wrong with them."
     return function("load_data", params, body, "Data", doc)
 
 

@@ -33,6 +33,8 @@ class Plan(NamedTuple):
         batches: int  # in an epoch
     if __sized__:
         sizes: Sizes
+    if __packed__:
+        packed: bool = False  # whether the optimiser may see all parameters as one vector
 
     if __batched__:
 
@@ -71,10 +73,16 @@ def fit(
     __checks__
     if __batched__:
         n = __rows__
-        plan = Plan(optimizer or _adam(learning_rate), n, -(-n // batch_size), *__sizes_arg__)
+        plan = Plan(
+            optimizer or _adam(learning_rate),
+            n,
+            -(-n // batch_size),
+            *__sizes_arg__,
+            **__packed_arg__,
+        )
         total = epochs * plan.batches
     else:
-        plan = Plan(optimizer or _adam(learning_rate), *__sizes_arg__)
+        plan = Plan(optimizer or _adam(learning_rate), *__sizes_arg__, **__packed_arg__)
         total = epochs
     if resume is None:
         resume = start_fit(key, data, plan)
@@ -125,7 +133,7 @@ def run_block(
 ) -> tuple[State, Array]:
     """Make the steps from start to stop, all of one block.
 
-    Returns the state and the losses f32[steps of a block], at their places in it.__why__
+    Returns the state and the losses f32[steps of a block], at their places in it.
     """
     length = block_steps(data, plan)
     block = start // length
@@ -134,7 +142,7 @@ def run_block(
         rows = batch_rows(key, first + jnp.arange(length), plan)
     noise = draw_noise(key, block, length, data, plan)
     if __packed__:
-        flat, unpack = ravel_pytree(state.params)
+        flat, unpack = pack(state.params, plan)
 
     def step(i: Array, carry: tuple) -> tuple:
         __step__
@@ -148,7 +156,7 @@ STEP_PACKED = """
         flat, opt_state, losses = carry
         __inputs__
         value, grads = jax.value_and_grad(loss)(unpack(flat), *__args__)
-        grads, _ = ravel_pytree(grads)
+        grads, _ = pack(grads, plan)
         updates, opt_state = plan.optimizer.update(grads, opt_state, flat)
         flat = optax.apply_updates(flat, updates)
         return flat, opt_state, losses.at[i].set(value)
@@ -180,13 +188,20 @@ STEP_ROWWISE = """
 """
 
 INIT = {
-    "packed": "opt_state = plan.optimizer.init(ravel_pytree(params)[0])",
+    "packed": "opt_state = plan.optimizer.init(pack(params, plan)[0])",
     "rowwise": "opt_state = OptState(*map(plan.optimizer.init, params))",
     "plain": "opt_state = plan.optimizer.init(params)",
 }
 
-WHY_PACKED = """ The
-parameters are few and small, so inside the loop they are one vector."""
+PACK = '''
+def pack(params: Params, plan: Plan) -> tuple[object, Callable]:
+    """The parameters as the optimiser sees them, and the way back.
+
+    They are few and small, so one vector is quicker. That is the same to Adam, which
+    treats each number alone; another optimiser may tell the parameters apart.
+    """
+    return ravel_pytree(params) if plan.packed else (params, lambda own: own)
+'''
 
 UPDATE_ROWS = '''
 def update_rows(
@@ -349,20 +364,22 @@ def _copy(state: State) -> State:
 
 FILES = '''
 def _column(
-    arrays: dict[str, np.ndarray], name: str, ndim: int, kinds: str
+    arrays: dict[str, np.ndarray], name: str, ndim: int, *, whole: bool = False
 ) -> np.ndarray:
-    """The array of that name, checked: its dimensions, its kind of numbers, no NaN."""
+    """The array of that name; checks its rank, and that it is finite, or whole."""
     if name not in arrays:
         found = ", ".join(arrays) or "nothing"
         raise ValueError(f"the data have no array {name}; they have {found}")
     array = arrays[name]
     if array.ndim != ndim:
         raise ValueError(f"{name} has shape {array.shape}, not {ndim} dimensions")
-    if array.dtype.kind not in kinds:
-        raise ValueError(f"{name} has dtype {array.dtype}, which does not fit")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} has dtype {array.dtype}, not numbers")
     if not array.size:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
     _check_rows(name, np.isfinite(array), "finite numbers")
+    if whole:
+        _check_rows(name, array == np.rint(array), "whole numbers")
     return array
 
 
@@ -418,9 +435,71 @@ def _name(path: tuple) -> str:
     return jax.tree_util.keystr(path, simple=True, separator=".")
 '''
 
+CSV = '''
+def read_data(path: str, ndims: dict[str, int]) -> dict[str, np.ndarray]:
+    """The arrays of a csv or npz file, or ValueError where it cannot be read."""
+    return read_csv(path, ndims) if path.lower().endswith(".csv") else read_npz(path)
+
+
+def read_csv(path: str, ndims: dict[str, int]) -> dict[str, np.ndarray]:
+    """The arrays of a csv whose first line names its columns; others are not looked at.
+
+    An array y of one dimension is the column y. One of two, x, is the columns x_0, x_1,
+    ..., numbered from 0 or 1 and in any order; x.0 and x[0] will do as well.
+    """
+    rows = []
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, skipinitialspace=True)
+            titles = [title.strip() for title in next(lines, [])]
+            found = {n: _places(path, titles, n, ndim) for n, ndim in ndims.items()}
+            used = sum(found.values(), [])
+            for line in lines:
+                if line:
+                    where = f"{path}, line {lines.line_num}"
+                    rows.append(_numbers(where, titles, line, used))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"cannot read {path} as csv: {error}") from None
+    table = np.array(rows, float).reshape(len(rows), len(used))
+    arrays = {}
+    for name, own in found.items():
+        array, table = table[:, : len(own)], table[:, len(own) :]
+        arrays[name] = array if ndims[name] == 2 else array[:, 0]
+    return arrays
+
+
+def _places(path: str, titles: list[str], name: str, ndim: int) -> list[int]:
+    """The columns that make up an array."""
+    if titles.count(name) == 1:
+        return [titles.index(name)]
+    wanted = f"one column {name}"
+    if ndim == 2:
+        wanted = f"the columns {name}_0, {name}_1, ..., each once"
+        numbered = re.compile(re.escape(name) + "(?:[_.]([0-9]+)|[[]([0-9]+)[]])")
+        matches = [numbered.fullmatch(title) for title in titles]
+        own = sorted((int(m[1] or m[2]), at) for at, m in enumerate(matches) if m)
+        numbers = [number for number, _ in own]
+        if numbers in (list(range(len(own))), list(range(1, len(own) + 1))) and own:
+            return [at for _, at in own]
+    raise ValueError(f"{path} needs {wanted}")
+
+
+def _numbers(where: str, titles: list[str], line: list[str], used: list[int]) -> list:
+    if len(line) != len(titles):
+        raise ValueError(f"{where}: {len(line)} values, but {len(titles)} columns")
+    numbers = []
+    for at in used:
+        try:
+            numbers.append(float(line[at]))
+        except ValueError:
+            text = f"{where}: {titles[at]} is {repr(line[at])}, no number"
+            raise ValueError(text) from None
+    return numbers
+'''
+
 COMMAND = '''
 def main() -> None:
-    """Fit the model to an npz file, as the options say."""
+    """Fit the model to a file of data, as the options say."""
     parser = argparse.ArgumentParser(description=__description__)
     add = parser.add_argument
     add("data", help=__data_help__)
@@ -465,10 +544,12 @@ def run_command(args: argparse.Namespace) -> str:
             found = saved["rows"]
             raise ValueError(f"{args.resume} was fitted to {found} rows, not to {n}")
         batches = -(-n // size)
-        plan = Plan(_adam(options["learning_rate"]), n, batches, *__sizes_arg__)
+        plan = Plan(
+            _adam(options["learning_rate"]), n, batches, *__sizes_arg__, **__own_packed_arg__
+        )
     else:
         batches = 1
-        plan = Plan(_adam(options["learning_rate"]), *__sizes_arg__)
+        plan = Plan(_adam(options["learning_rate"]), *__sizes_arg__, **__own_packed_arg__)
     written = [0]  # steps of the checkpoints
 
     def callback(fit: Fit, total: int) -> bool:
@@ -487,7 +568,7 @@ def run_command(args: argparse.Namespace) -> str:
         data,
         epochs=args.epochs,
         **__options_arg__,
-        optimizer=plan.optimizer,
+        learning_rate=options["learning_rate"],
         resume=load_fit(args.resume, data, plan) if args.resume else None,
         callback=callback,
     )
