@@ -26,7 +26,7 @@ from ppc.diagnostics.data import (
     UnknownData,
     WrongKind,
 )
-from ppc.ir.nodes import Data, Graph, observed_node
+from ppc.ir.nodes import Graph, Sample, observed_node
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType, Tensor
 from ppc.objective.support import supports
@@ -109,6 +109,9 @@ def check(
     mistakes.extend(_outside(graph, finite, sizes.values))
     if mistakes:
         raise DataError(mistakes)
+    for name, array in arrays.items():
+        if types[name].dtype == "i32":
+            arrays[name] = array.astype(np.int32)
     return Checked(arrays, sizes.values, tuple(notes))
 
 
@@ -195,9 +198,11 @@ def _outside(
     for name, array in arrays.items():
         node = nodes[name]
         total = array.shape[0] if array.ndim else 1
-        counted = isinstance(node, Data) and node.type.dtype == "i32"
-        if counted and (bad := _rows(array != np.round(array))):
-            yield OutsideSupport(name=name, support="whole numbers", rows=bad, total=total)
+        if node.type.dtype == "i32" and (bad := _rows(array != np.round(array))):
+            yield OutsideSupport(
+                name=name, support="whole numbers", rows=bad, total=total,
+                span=node.span if isinstance(node, Sample) else None,
+            )  # fmt: skip
         elif name in checks:
             check, words = checks[name]
             needed = {n: a for n, a in arrays.items() if n in check.by_name()}

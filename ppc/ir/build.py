@@ -376,7 +376,7 @@ class Builder:
         )
 
 
-_INPUTS = (Data, Hyper, Param, Sample, State)  # programs and results are keyed by their names
+_INPUTS = (Data, Hyper, Param, State)
 _ARITHMETIC = frozenset("add sub mul floordiv mod pow maximum minimum".split())
 _PROMOTING = _ARITHMETIC | frozenset("eq ne lt le gt ge where concat stack matmul".split())
 
