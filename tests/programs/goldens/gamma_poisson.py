@@ -18,7 +18,6 @@ import math
 import os
 import re
 import sys
-import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -19,7 +19,6 @@ import math
 import os
 import re
 import sys
-import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -143,12 +142,12 @@ def loss_terms(
     total = batch.x @ params.encoder_0.kernel + params.encoder_0.bias
     output = jax.nn.relu(total) @ params.encoder_1.kernel + params.encoder_1.bias
     # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
-    slice_output = output[:, :k]
-    total_2 = jax.nn.softplus(output[:, k:]) + 0.01
-    z = slice_output + total_2 * noise.z
+    q_z_loc = output[:, :k]
+    q_z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    z = q_z_loc + q_z_scale * noise.z
     # poster.py:11  z = inf.Normal(tf.ones(k) * 0.1, 1.0, name="z")
-    kl_z = 0.5 * (slice_output - 0.1) ** 2 + (
-        0.5 * (total_2**2 - 1.0) - jnp.log(total_2)
+    kl_z = 0.5 * (q_z_loc - 0.1) ** 2 + (
+        0.5 * (q_z_scale**2 - 1.0) - jnp.log(q_z_scale)
     )
     # poster.py:16  inf.Normal(nn1(z), 1.0, name="x")
     product = (
@@ -216,7 +215,9 @@ def posterior(params: Params, key: Array, x: Array, *, draws: int) -> dict[str, 
     relu_total = jax.nn.relu(x @ params.encoder_0.kernel + params.encoder_0.bias)
     output = relu_total @ params.encoder_1.kernel + params.encoder_1.bias
     # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
-    z = output[:, :k] + (jax.nn.softplus(output[:, k:]) + 0.01) * z_noise
+    q_z_loc = output[:, :k]
+    q_z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    z = q_z_loc + q_z_scale * z_noise
     return {"z": z}
 
 
@@ -233,7 +234,9 @@ def predict(params: Params, key: Array, x: Array, *, draws: int) -> dict[str, Ar
     relu_total = jax.nn.relu(x @ params.encoder_0.kernel + params.encoder_0.bias)
     output = relu_total @ params.encoder_1.kernel + params.encoder_1.bias
     # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
-    z = output[:, :k] + (jax.nn.softplus(output[:, k:]) + 0.01) * z_noise
+    q_z_loc = output[:, :k]
+    q_z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    z = q_z_loc + q_z_scale * z_noise
     # poster.py:16  inf.Normal(nn1(z), 1.0, name="x")
     product = (
         jax.nn.relu(z @ params.nn1_0.kernel + params.nn1_0.bias) @ params.nn1_1.kernel
@@ -257,7 +260,9 @@ def predict_mean(
     relu_total = jax.nn.relu(x @ params.encoder_0.kernel + params.encoder_0.bias)
     output = relu_total @ params.encoder_1.kernel + params.encoder_1.bias
     # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
-    z = output[:, :k] + (jax.nn.softplus(output[:, k:]) + 0.01) * z_noise
+    q_z_loc = output[:, :k]
+    q_z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    z = q_z_loc + q_z_scale * z_noise
     # poster.py:16  inf.Normal(nn1(z), 1.0, name="x")
     product = (
         jax.nn.relu(z @ params.nn1_0.kernel + params.nn1_0.bias) @ params.nn1_1.kernel
@@ -572,7 +577,7 @@ def _places(path: str, titles: list[str], name: str, ndim: int) -> list[int]:
     wanted = f"one column {name}"
     if ndim == 2:
         wanted = f"the columns {name}_0, {name}_1, ..., each once"
-        numbered = re.compile(re.escape(name) + "(?:[_.]([0-9]+)|[[]([0-9]+)[]])")
+        numbered = re.compile(re.escape(name) + "(?:[_.]([0-9]+)|\\[([0-9]+)\\])")
         matches = [numbered.fullmatch(title) for title in titles]
         own = sorted((int(m[1] or m[2]), at) for at, m in enumerate(matches) if m)
         numbers = [number for number, _ in own]
@@ -630,10 +635,20 @@ def _check_rows(name: str, good: np.ndarray, what: str) -> None:
 def read_npz(path: str) -> dict[str, np.ndarray]:
     """The arrays of an npz by name, or ValueError where it cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             return dict(file)
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:
         raise ValueError(f"cannot read {path} as npz: {error}") from None
+
+
+def check_out(path: str, data: str) -> None:
+    """Raise ValueError or OSError where a fit must not or cannot be written to path."""
+    if os.path.isdir(path):
+        raise ValueError(f"--out {path} is a folder")
+    if os.path.exists(path) and os.path.samefile(path, data):
+        raise ValueError(f"--out {path} is the file of the data")
+    open(path + ".part", "ab").close()
+    os.remove(path + ".part")
 
 
 def save_fit(path: str, fit: Fit, options: dict[str, int | float]) -> None:
@@ -659,6 +674,8 @@ def load_fit(path: str, data: Data, plan: Plan) -> Fit:
             wanted = f"{leaf.dtype}{list(leaf.shape)}"
             raise ValueError(f"{_name(where)} in {path} is not {wanted}")
         found.append(jnp.asarray(array))
+    if "losses" not in arrays or arrays["losses"].ndim != 1:
+        raise ValueError(f"{path} has no losses f32[steps]")
     return Fit(*jax.tree.unflatten(tree, found), arrays["losses"])
 
 
@@ -668,7 +685,9 @@ def _name(path: tuple) -> str:
 
 def main() -> None:
     """Fit the model to a file of data, as the options say."""
-    parser = argparse.ArgumentParser(description="Fit model by SVI.")
+    parser = argparse.ArgumentParser(
+        description="Fit model by SVI.", allow_abbrev=False
+    )
     add = parser.add_argument
     add(
         "data",
@@ -676,8 +695,8 @@ def main() -> None:
     )
     add("--epochs", type=_positive, default=100, help="in all (default: 100)")
     add("--batch-size", type=_positive, help="rows of a batch (default: 100)")
-    add("--learning-rate", type=float, help="of Adam (default: 0.001)")
-    add("--seed", type=int, help="of all that is random (default: 0)")
+    add("--learning-rate", type=_rate, help="of Adam (default: 0.001)")
+    add("--seed", type=_seed, help="of all that is random (default: 0)")
     add("--out", default="fit.npz", help="where to write the fit (default: fit.npz)")
     add("--resume", metavar="FIT", help="continue a fit that was written by --out")
     add("--checkpoint-every", type=_positive, metavar="EPOCHS", help="write --out")
@@ -695,12 +714,15 @@ def main() -> None:
         print(run_command(args))
     except (ValueError, FloatingPointError, RuntimeError, OSError) as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, f"{parser.prog}: interrupted\n")
 
 
 def run_command(args: argparse.Namespace) -> str:
     """Do what the options say; returns the last line to print."""
     sizes = Sizes(k=args.k, d0=args.d0, dy=args.dy)
     data = load_data(args.data, sizes)
+    check_out(args.out, args.data)
     saved = read_npz(args.resume) if args.resume else {}
     options = {
         "learning_rate": _option(args, saved, "learning_rate", 0.001),
@@ -766,9 +788,21 @@ def _option(args: argparse.Namespace, saved: dict, name: str, default: float) ->
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number below 2**63")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
 
 
