@@ -36,8 +36,9 @@ class Emitted:
         return self.module.Sizes(**hypers) if hypers else None
 
     def data(self) -> Any:
-        """`Data` of the right shapes, of ones: on every support there is."""
+        """`Data` of the right shapes, inside every support there is."""
         known = dict(self.program.loss.sizes)
+        kinds = {"f32": (0.5, float), "i32": (1, int), "bool": (1, bool)}
         arrays = []
         for column in self.program.columns:
             if column.given:

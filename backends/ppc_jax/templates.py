@@ -499,10 +499,13 @@ def _numbers(where: str, titles: list[str], line: list[str], used: list[int]) ->
 
 COMMAND = '''
 def main() -> None:
-    """Fit the model to a file of data, as the options say."""
-    parser = argparse.ArgumentParser(description=__description__)
+    """Fit __model__ by SVI.
+
+    __data_help__
+    """
+    parser = argparse.ArgumentParser(description=main.__doc__)
     add = parser.add_argument
-    add("data", help=__data_help__)
+    add("data", help="file with the data")
     add("--epochs", type=_positive, default=__epochs__, help="in all (default: __epochs_text__)")
     if __batched__:
         add("--batch-size", type=_positive, help="rows of a batch (default: __batch_text__)")

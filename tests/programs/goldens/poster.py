@@ -667,13 +667,14 @@ def _name(path: tuple) -> str:
 
 
 def main() -> None:
-    """Fit the model to a file of data, as the options say."""
-    parser = argparse.ArgumentParser(description="Fit model by SVI.")
+    """Fit model by SVI.
+
+    The data are an npz with x f32[N, dx], y i32[N]; or a csv with the columns x_0, x_1,
+    ..., y.
+    """
+    parser = argparse.ArgumentParser(description=main.__doc__)
     add = parser.add_argument
-    add(
-        "data",
-        help="npz with x f32[N, dx], y i32[N]; or csv with columns x_0, x_1, ..., y",
-    )
+    add("data", help="file with the data")
     add("--epochs", type=_positive, default=100, help="in all (default: 100)")
     add("--batch-size", type=_positive, help="rows of a batch (default: 100)")
     add("--learning-rate", type=float, help="of Adam (default: 0.001)")
