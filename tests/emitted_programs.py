@@ -43,9 +43,7 @@ class Emitted:
         for column in self.program.columns:
             if column.given:
                 shape = [size.evaluate(known) or ROWS for size in column.shape]
-                arrays.append(
-                    np.ones(shape, {"f32": float, "i32": int, "bool": bool}[column.dtype])
-                )
+                arrays.append(np.full(shape, *kinds[column.dtype]))
         return self.module.prepare(*arrays)
 
     def plan(self, data: Any, *, own: bool = True) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 # Aliases of modules that emitted programs import, whichever backend prints them.
 MODULES = frozenset(
-    "argparse csv functools itertools jax jnp jr jsp lax math np optax os re scipy special sys tf "
+    "argparse csv functools itertools jax jnp jr jsp lax math np optax os scipy special sys tf "
     "time tqdm zipfile".split()
 )
 _RESERVED = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | MODULES

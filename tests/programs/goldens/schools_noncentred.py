@@ -18,7 +18,6 @@ import csv
 import functools
 import math
 import os
-import re
 import sys
 import zipfile
 from collections.abc import Callable
