@@ -57,6 +57,7 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
     def in_guide(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         if site.role == "observed":
             return builder.value(site.name)
+        name_parameters(builder, site, args, prefix="q_")
         before = set(builder.nodes)
         value = rename(builder, draw(builder, site, dist, args), site.name)
         made = [n for n in builder.nodes.values() if n.name not in before]

@@ -88,6 +88,9 @@ def test_a_unit_axis_at_the_end_is_added_or_dropped() -> None:
     p = model(d=2)
     p.fit({"x": X, "count": COUNT[:, None]}, inf.inference.VI(epochs=1), seed=0)
     assert p.posterior_predictive("count", seed=0).sample()["count"].shape == (6,)
+    p = model(d=1)
+    p.fit({"x": X[:, 0], "count": COUNT}, inf.inference.VI(epochs=1), seed=0)
+    assert p.posterior_predictive("x", seed=0).sample()["x"].shape == (6, 1)
 
 
 @pytest.mark.parametrize(
