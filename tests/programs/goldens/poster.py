@@ -142,12 +142,12 @@ def loss_terms(
     total = batch.x @ params.encoder_0.kernel + params.encoder_0.bias
     output = jax.nn.relu(total) @ params.encoder_1.kernel + params.encoder_1.bias
     # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
-    slice_output = output[:, :k]
-    total_2 = jax.nn.softplus(output[:, k:]) + 0.01
-    z = slice_output + total_2 * noise.z
+    q_z_loc = output[:, :k]
+    q_z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    z = q_z_loc + q_z_scale * noise.z
     # poster.py:11  z = inf.Normal(tf.ones(k) * 0.1, 1.0, name="z")
-    kl_z = 0.5 * (slice_output - 0.1) ** 2 + (
-        0.5 * (total_2**2 - 1.0) - jnp.log(total_2)
+    kl_z = 0.5 * (q_z_loc - 0.1) ** 2 + (
+        0.5 * (q_z_scale**2 - 1.0) - jnp.log(q_z_scale)
     )
     # poster.py:16  inf.Normal(nn1(z), 1.0, name="x")
     product = (
@@ -215,7 +215,9 @@ def posterior(params: Params, key: Array, x: Array, *, draws: int) -> dict[str, 
     relu_total = jax.nn.relu(x @ params.encoder_0.kernel + params.encoder_0.bias)
     output = relu_total @ params.encoder_1.kernel + params.encoder_1.bias
     # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
-    z = output[:, :k] + (jax.nn.softplus(output[:, k:]) + 0.01) * z_noise
+    q_z_loc = output[:, :k]
+    q_z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    z = q_z_loc + q_z_scale * z_noise
     return {"z": z}
 
 
@@ -232,7 +234,9 @@ def predict(params: Params, key: Array, x: Array, *, draws: int) -> dict[str, Ar
     relu_total = jax.nn.relu(x @ params.encoder_0.kernel + params.encoder_0.bias)
     output = relu_total @ params.encoder_1.kernel + params.encoder_1.bias
     # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
-    z = output[:, :k] + (jax.nn.softplus(output[:, k:]) + 0.01) * z_noise
+    q_z_loc = output[:, :k]
+    q_z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    z = q_z_loc + q_z_scale * z_noise
     # poster.py:16  inf.Normal(nn1(z), 1.0, name="x")
     product = (
         jax.nn.relu(z @ params.nn1_0.kernel + params.nn1_0.bias) @ params.nn1_1.kernel
@@ -256,7 +260,9 @@ def predict_mean(
     relu_total = jax.nn.relu(x @ params.encoder_0.kernel + params.encoder_0.bias)
     output = relu_total @ params.encoder_1.kernel + params.encoder_1.bias
     # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
-    z = output[:, :k] + (jax.nn.softplus(output[:, k:]) + 0.01) * z_noise
+    q_z_loc = output[:, :k]
+    q_z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    z = q_z_loc + q_z_scale * z_noise
     # poster.py:16  inf.Normal(nn1(z), 1.0, name="x")
     product = (
         jax.nn.relu(z @ params.nn1_0.kernel + params.nn1_0.bias) @ params.nn1_1.kernel
