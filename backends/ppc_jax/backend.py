@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import linecache
 from collections.abc import Mapping
+from operator import attrgetter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ class JaxBackend:
             options["callback"] = lambda fit, total: progress(total, fit.losses)
         data = module.prepare(*arrays.values())
         fit = module.fit(jax.random.key(settings.seed), data, **options)
-        return FitOutcome(_flat(fit.params), np.asarray(fit.losses))
+        return FitOutcome(_by_name(fit.params, settings.program), np.asarray(fit.losses))
 
     def call(
         self,
@@ -134,16 +135,12 @@ def _device(array: Array) -> Any:
     return jnp.asarray(array, float) if array.dtype.kind == "f" else jnp.asarray(array)
 
 
-def _flat(params: Any) -> dict[str, Array]:
-    """Parameters by name: `nn1_0.kernel` for a field of a layer."""
+def _by_name(params: Any, program: Program) -> dict[str, Array]:
+    """The arrays of `Params` by the names that the parameters have in the graphs."""
     import numpy as np
 
-    parts = (params.shared, params.rows) if hasattr(params, "shared") else (params,)
-    flat: dict[str, Array] = {}
-    for part in parts:
-        for name, value in part._asdict().items():
-            if hasattr(value, "_asdict"):
-                flat |= {f"{name}.{own}": np.asarray(v) for own, v in value._asdict().items()}
-            else:
-                flat[name] = np.asarray(value)
-    return flat
+    from ppc_jax.interface import Interface
+
+    io = Interface(program)
+    paths = {p.name: io.path(p.name).removeprefix("params.") for p in program.parameters}
+    return {name: np.asarray(attrgetter(path)(params)) for name, path in paths.items()}

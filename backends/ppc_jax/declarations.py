@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ppc.emit import tree
-from ppc.emit.names import identifier
 from ppc.emit.program import Column, NoiseArray, Parameter
 from ppc.emit.quote import statements
 from ppc.emit.tree import (
@@ -82,9 +81,9 @@ def param_field(io: Interface, group: str, fields: Mapping[str, Parameter]) -> S
     if "" in fields:
         p = fields[""]
         note = f"  {p.note}" if p.note else ""
-        return AnnAssign(Name(identifier(group)), Name("Array"), None, dims("f32", p.shape) + note)
+        return AnnAssign(Name(io.fields[group]), Name("Array"), None, dims("f32", p.shape) + note)
     shapes = ", ".join(f"{f} {dims('f32', p.shape)}" for f, p in fields.items())
-    return AnnAssign(Name(identifier(group)), Name(io.classes[tuple(fields)]), None, shapes)
+    return AnnAssign(Name(io.fields[group]), Name(io.classes[tuple(fields)]), None, shapes)
 
 
 def data_field(io: Interface, column: Column) -> Stmt:

@@ -48,6 +48,9 @@ def init_params(io: Interface) -> Stmt:
                   io.hyper_sizes())  # fmt: skip
     scope.draw_noise()
     outputs = scope.emit()
+    for p in io.program.parameters:
+        if not p.shape:  # may be a number of Python, of which jit would compile a second loop
+            outputs[p.name] = call("jnp.asarray", outputs[p.name], Name("float"))
     body = scope.finished(Return(io.params_of(outputs)))
     used = set(used_names(body))
     params = [Param("key", Name("Array"))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from ppc.emit import host
 from ppc.emit.keys import site_key
 from ppc.emit.names import identifier
@@ -137,7 +139,6 @@ def equality_checks(io: Interface) -> list[Stmt]:
 
 def files(io: Interface) -> list[Stmt]:
     """Reading data, reading and writing fits, the command."""
-    listed = ", ".join(f"{c.name} {dims(c.dtype, c.shape)}" for c in io.program.columns if c.given)
     options: dict[str, Expr] = {}
     if io.batched:
         options["batch_size"] = expression('options["batch_size"]')
@@ -155,22 +156,25 @@ def files(io: Interface) -> list[Stmt]:
             own_packed_arg=packed_arg(io, "True"),
             size_options=size_options(io),
             sizes=chosen_sizes(io),
-            description=Constant(f"Fit {io.program.name} by SVI."),
-            data_help=Constant(_data_help(io, listed)),
+            model=io.program.name,
+            data_help=_data_help(io),
             **_defaults(io),
             **({"rows": io.rows_expr()} if io.batched else {}),
         ),
     ]
 
 
-def _data_help(io: Interface, listed: str) -> str:
+def _data_help(io: Interface) -> str:
     """What the file of data must have."""
-    text = f"npz with {listed}"
+    given = [c for c in io.program.columns if c.given]
+    text = (
+        f"The data are an npz with {', '.join(f'{c.name} {dims(c.dtype, c.shape)}' for c in given)}"
+    )
     if _csv(io):
-        given = [c for c in io.program.columns if c.given]
         titles = (c.name if len(c.shape) == 1 else f"{c.name}_0, {c.name}_1, ..." for c in given)
-        text += f"; or csv with columns {', '.join(titles)}"
-    return text.replace("%", "%%")
+        text += f"; or a csv with the columns {', '.join(titles)}"
+    # A percent sign is argparse's own.
+    return "\n".join(textwrap.wrap(f"{text}.".replace("%", "%%"), 84))
 
 
 def _csv(io: Interface) -> bool:

@@ -47,7 +47,6 @@ _IMPORTS: Mapping[str, Import | ImportFrom] = {
             "functools",
             "math",
             "os",
-            "re",
             "sys",
             "zipfile",
         )

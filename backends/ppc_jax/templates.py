@@ -475,9 +475,13 @@ def _places(path: str, titles: list[str], name: str, ndim: int) -> list[int]:
     wanted = f"one column {name}"
     if ndim == 2:
         wanted = f"the columns {name}_0, {name}_1, ..., each once"
-        numbered = re.compile(re.escape(name) + "(?:[_.]([0-9]+)|[[]([0-9]+)[]])")
-        matches = [numbered.fullmatch(title) for title in titles]
-        own = sorted((int(m[1] or m[2]), at) for at, m in enumerate(matches) if m)
+        own = []
+        for at, title in enumerate(titles):
+            rest = title.removeprefix(name)
+            number = rest[1:].removesuffix("]" if rest[:1] == "[" else "")
+            if rest != title and rest[:1] in ("_", ".", "[") and number.isdecimal():
+                own.append((int(number), at))
+        own.sort()
         numbers = [number for number, _ in own]
         if numbers in (list(range(len(own))), list(range(1, len(own) + 1))) and own:
             return [at for _, at in own]
@@ -499,10 +503,13 @@ def _numbers(where: str, titles: list[str], line: list[str], used: list[int]) ->
 
 COMMAND = '''
 def main() -> None:
-    """Fit the model to a file of data, as the options say."""
-    parser = argparse.ArgumentParser(description=__description__)
+    """Fit __model__ by SVI.
+
+    __data_help__
+    """
+    parser = argparse.ArgumentParser(description=main.__doc__)
     add = parser.add_argument
-    add("data", help=__data_help__)
+    add("data", help="file with the data")
     add("--epochs", type=_positive, default=__epochs__, help="in all (default: __epochs_text__)")
     if __batched__:
         add("--batch-size", type=_positive, help="rows of a batch (default: __batch_text__)")

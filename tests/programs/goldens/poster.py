@@ -17,7 +17,6 @@ import csv
 import functools
 import math
 import os
-import re
 import sys
 import zipfile
 from collections.abc import Callable
@@ -143,12 +142,12 @@ def loss_terms(
     total = batch.x @ params.encoder_0.kernel + params.encoder_0.bias
     output = jax.nn.relu(total) @ params.encoder_1.kernel + params.encoder_1.bias
     # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
-    slice_output = output[:, :k]
-    total_2 = jax.nn.softplus(output[:, k:]) + 0.01
-    z = slice_output + total_2 * noise.z
+    q_z_loc = output[:, :k]
+    q_z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    z = q_z_loc + q_z_scale * noise.z
     # poster.py:11  z = inf.Normal(tf.ones(k) * 0.1, 1.0, name="z")
-    kl_z = 0.5 * (slice_output - 0.1) ** 2 + (
-        0.5 * (total_2**2 - 1.0) - jnp.log(total_2)
+    kl_z = 0.5 * (q_z_loc - 0.1) ** 2 + (
+        0.5 * (q_z_scale**2 - 1.0) - jnp.log(q_z_scale)
     )
     # poster.py:16  inf.Normal(nn1(z), 1.0, name="x")
     product = (
@@ -216,7 +215,9 @@ def posterior(params: Params, key: Array, x: Array, *, draws: int) -> dict[str, 
     relu_total = jax.nn.relu(x @ params.encoder_0.kernel + params.encoder_0.bias)
     output = relu_total @ params.encoder_1.kernel + params.encoder_1.bias
     # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
-    z = output[:, :k] + (jax.nn.softplus(output[:, k:]) + 0.01) * z_noise
+    q_z_loc = output[:, :k]
+    q_z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    z = q_z_loc + q_z_scale * z_noise
     return {"z": z}
 
 
@@ -233,7 +234,9 @@ def predict(params: Params, key: Array, x: Array, *, draws: int) -> dict[str, Ar
     relu_total = jax.nn.relu(x @ params.encoder_0.kernel + params.encoder_0.bias)
     output = relu_total @ params.encoder_1.kernel + params.encoder_1.bias
     # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
-    z = output[:, :k] + (jax.nn.softplus(output[:, k:]) + 0.01) * z_noise
+    q_z_loc = output[:, :k]
+    q_z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    z = q_z_loc + q_z_scale * z_noise
     # poster.py:16  inf.Normal(nn1(z), 1.0, name="x")
     product = (
         jax.nn.relu(z @ params.nn1_0.kernel + params.nn1_0.bias) @ params.nn1_1.kernel
@@ -257,7 +260,9 @@ def predict_mean(
     relu_total = jax.nn.relu(x @ params.encoder_0.kernel + params.encoder_0.bias)
     output = relu_total @ params.encoder_1.kernel + params.encoder_1.bias
     # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
-    z = output[:, :k] + (jax.nn.softplus(output[:, k:]) + 0.01) * z_noise
+    q_z_loc = output[:, :k]
+    q_z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    z = q_z_loc + q_z_scale * z_noise
     # poster.py:16  inf.Normal(nn1(z), 1.0, name="x")
     product = (
         jax.nn.relu(z @ params.nn1_0.kernel + params.nn1_0.bias) @ params.nn1_1.kernel
@@ -572,9 +577,13 @@ def _places(path: str, titles: list[str], name: str, ndim: int) -> list[int]:
     wanted = f"one column {name}"
     if ndim == 2:
         wanted = f"the columns {name}_0, {name}_1, ..., each once"
-        numbered = re.compile(re.escape(name) + "(?:[_.]([0-9]+)|[[]([0-9]+)[]])")
-        matches = [numbered.fullmatch(title) for title in titles]
-        own = sorted((int(m[1] or m[2]), at) for at, m in enumerate(matches) if m)
+        own = []
+        for at, title in enumerate(titles):
+            rest = title.removeprefix(name)
+            number = rest[1:].removesuffix("]" if rest[:1] == "[" else "")
+            if rest != title and rest[:1] in ("_", ".", "[") and number.isdecimal():
+                own.append((int(number), at))
+        own.sort()
         numbers = [number for number, _ in own]
         if numbers in (list(range(len(own))), list(range(1, len(own) + 1))) and own:
             return [at for _, at in own]
@@ -667,13 +676,14 @@ def _name(path: tuple) -> str:
 
 
 def main() -> None:
-    """Fit the model to a file of data, as the options say."""
-    parser = argparse.ArgumentParser(description="Fit model by SVI.")
+    """Fit model by SVI.
+
+    The data are an npz with x f32[N, dx], y i32[N]; or a csv with the columns x_0, x_1,
+    ..., y.
+    """
+    parser = argparse.ArgumentParser(description=main.__doc__)
     add = parser.add_argument
-    add(
-        "data",
-        help="npz with x f32[N, dx], y i32[N]; or csv with columns x_0, x_1, ..., y",
-    )
+    add("data", help="file with the data")
     add("--epochs", type=_positive, default=100, help="in all (default: 100)")
     add("--batch-size", type=_positive, help="rows of a batch (default: 100)")
     add("--learning-rate", type=float, help="of Adam (default: 0.001)")
