@@ -29,15 +29,17 @@ class JaxBackend:
 
     def emit(self, program: Program) -> str:
         """The text of a program that stands alone on jax and optax."""
-        from ppc_jax.program import emit
+        from ppc.emit.module.program import emit
+        from ppc_jax.dialect import DIALECT
 
-        return emit(program)
+        return emit(DIALECT, program)
 
     def emit_function(self, graph: Graph) -> str:
         """The text of a module with the function `query` of a positional graph."""
-        from ppc_jax.scope import emit_function
+        from ppc.emit.module.scope import emit_function
+        from ppc_jax.dialect import DIALECT
 
-        return emit_function(graph)
+        return emit_function(DIALECT, graph)
 
     def load(self, text: str, name: str) -> ModuleType:
         """The module that an emitted text is; the same text gives the same module.

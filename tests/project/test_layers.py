@@ -17,7 +17,7 @@ LAYERS = (
     ("ppc.distributions",),
     ("ppc.objective", "ppc.passes"),
     ("ppc.emit",),
-    ("ppc.compiler", "ppc.emit.program"),
+    ("ppc.compiler", "ppc.emit.program", "ppc.emit.module"),
     ("ppc.registry", "ppc.inference"),
     ("ppc.api", "ppc.roles", "ppc.explain", "ppc.tf"),
     ("ppc.commands", "ppc.cli"),
