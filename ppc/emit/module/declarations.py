@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ppc.emit import tree
+from ppc.emit.module import templates
+from ppc.emit.module.interface import Interface
 from ppc.emit.names import identifier
 from ppc.emit.program import Column, NoiseArray, Parameter
 from ppc.emit.quote import statements
@@ -17,8 +19,6 @@ from ppc.emit.tree import (
     Stmt,
     call,
 )
-from ppc.emit.module import templates
-from ppc.emit.module.interface import Interface
 
 
 def declarations(io: Interface) -> list[Stmt]:

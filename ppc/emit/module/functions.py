@@ -37,7 +37,8 @@ def graph_source(dialect: Dialect, graph: Graph) -> str:
 def compile_graph(dialect: Dialect, graph: Graph) -> Callable[..., dict[str, Any]]:
     """A function of inputs by node name and, as `sizes=`, of named sizes: the outputs by name.
 
-    It imports the backend's library when called the first time. Meant for tests: a program is emitted as a whole.
+    It imports the backend's library when called the first time. Meant for tests: a program is
+    emitted as a whole.
     """
     code = compile(graph_source(dialect, graph), f"<ppc {graph.name}>", "exec")
     cache: dict[str, Any] = {}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ppc.emit.module.dialect import Dialect
+from ppc.emit.module.scope import MODULE_NAMES, Root
 from ppc.emit.names import Names, identifier
 from ppc.emit.program import Parameter, Program
 from ppc.emit.tree import (
@@ -17,8 +19,6 @@ from ppc.emit.tree import (
     dotted,
 )
 from ppc.ir.sizes import Size
-from ppc.emit.module.dialect import Dialect
-from ppc.emit.module.scope import MODULE_NAMES, Root
 
 
 @dataclass(slots=True)

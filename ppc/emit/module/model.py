@@ -5,6 +5,8 @@ from __future__ import annotations
 from ppc.emit import host
 from ppc.emit.function import used_names
 from ppc.emit.keys import site_key
+from ppc.emit.module.interface import Interface
+from ppc.emit.module.scope import Root, Scope, Sizer, function
 from ppc.emit.tree import (
     Attribute,
     Call,
@@ -24,8 +26,6 @@ from ppc.emit.tree import (
 from ppc.ir.nodes import Graph
 from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
-from ppc.emit.module.interface import Interface
-from ppc.emit.module.scope import Root, Scope, Sizer, function
 
 _DOCS = {
     "parameters": "Every parameter on its support, by name.",

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import textwrap
 
+from ppc.emit.module import templates
+from ppc.emit.module.declarations import declarations
+from ppc.emit.module.dialect import Dialect
+from ppc.emit.module.interface import Interface
+from ppc.emit.module.model import functions, init_params, loss, noise, prepare
+from ppc.emit.module.running import files, loop
+from ppc.emit.module.scope import imports, with_helpers
 from ppc.emit.names import identifier
 from ppc.emit.printer import print_module
 from ppc.emit.program import Program
@@ -14,13 +21,6 @@ from ppc.emit.tree import (
     Module,
     Stmt,
 )
-from ppc.emit.module import templates
-from ppc.emit.module.dialect import Dialect
-from ppc.emit.module.declarations import declarations
-from ppc.emit.module.interface import Interface
-from ppc.emit.module.model import functions, init_params, loss, noise, prepare
-from ppc.emit.module.running import files, loop
-from ppc.emit.module.scope import imports, with_helpers
 
 WIDTH = 88
 
@@ -55,7 +55,8 @@ def header(io: Interface) -> str:
     lines = [
         f"SVI for `{p.name}` with guide `{p.guide}`: a standalone {io.dialect.name} program.",
         "",
-        f"Emitted by ppc {p.version} from {p.source} (sha256 {p.digest}); needs {io.dialect.needs}.",
+        f"Emitted by ppc {p.version} from {p.source} (sha256 {p.digest}); "
+        f"needs {io.dialect.needs}.",
         f"    python {module}_svi.py data.npz --epochs 200 --out fit.npz",
         "",
         *_wrapped(f"Passes: {p.pipeline.replace(',', ', ')}."),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from ppc.emit import host
 from ppc.emit.keys import site_key
+from ppc.emit.module import templates
+from ppc.emit.module.declarations import dims
+from ppc.emit.module.interface import Interface
+from ppc.emit.module.scope import Root, Scope, Sizer, function
 from ppc.emit.names import identifier
 from ppc.emit.quote import expression, statements
 from ppc.emit.tree import (
@@ -21,10 +25,6 @@ from ppc.emit.tree import (
     call,
     dotted,
 )
-from ppc.emit.module import templates
-from ppc.emit.module.declarations import dims
-from ppc.emit.module.interface import Interface
-from ppc.emit.module.scope import Root, Scope, Sizer, function
 
 
 def loop(io: Interface) -> list[Stmt]:

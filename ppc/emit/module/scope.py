@@ -30,7 +30,6 @@ from ppc.emit.tree import (
     Stmt,
     Subscript,
     Tuple,
-    call,
 )
 from ppc.ir.nodes import Graph, Noise
 from ppc.ir.reach import reached
@@ -160,9 +159,12 @@ class Scope:
 
     def _emit(self, outputs: tuple[tuple[str, str], ...]) -> dict[str, Expr]:
         body, exprs = emit_body(
-            replace(self.graph, outputs=outputs), table=self.table or self.dialect.table, inputs=self.inputs,
-            sizes=self.sizer.variables(), names=self.names,
-        )  # fmt: skip
+            replace(self.graph, outputs=outputs),
+            table=self.table or self.dialect.table,
+            inputs=self.inputs,
+            sizes=self.sizer.variables(),
+            names=self.names,
+        )
         self.body += body
         return exprs
 
