@@ -26,7 +26,14 @@ def run_block(
 
     losses = jnp.zeros(length)
     bounds = start - first, stop - first
-    __loop__
+    if __packed__:
+        carry = flat, state.opt_state, losses
+        flat, opt_state, losses = lax.fori_loop(*bounds, step, carry)
+        return State(unpack(flat), opt_state), losses
+    else:
+        carry = *state, losses
+        params, opt_state, losses = lax.fori_loop(*bounds, step, carry)
+        return State(params, opt_state), losses
 '''
 
 STEP_PACKED = """
@@ -137,18 +144,6 @@ def _update(
     updates, opt_state = optimizer.update(grads, opt_state, params)
     return optax.apply_updates(params, updates), opt_state
 '''
-
-LOOP_PACKED = """
-    carry = flat, state.opt_state, losses
-    flat, opt_state, losses = lax.fori_loop(*bounds, step, carry)
-    return State(unpack(flat), opt_state), losses
-"""
-
-LOOP = """
-    carry = *state, losses
-    params, opt_state, losses = lax.fori_loop(*bounds, step, carry)
-    return State(params, opt_state), losses
-"""
 
 ROWS = '''
 def take(data: Data, rows: Array, plan: Plan) -> tuple[Data, Array]:

@@ -43,6 +43,7 @@ def declarations(io: Interface) -> list[Stmt]:
     body.extend(param_types(io))
     body.append(named_tuple("Data", [data_field(io, c) for c in p.columns]))
     body.append(named_tuple("Noise", [noise_field(io, n) for n in p.noise]))
+    body.extend(statements(io.dialect.templates["optimizer"]))
     body.extend(
         statements(
             templates.PLAN,

@@ -6,16 +6,15 @@ parts of the loop that its library shapes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ppc.emit.imports import sorted_imports
 from ppc.emit.table import Table
 from ppc.emit.tree import Expr, Import, ImportFrom, Stmt
 from ppc.ir.types import DType
 
-
-def _as_they_are(imports: list[Stmt]) -> list[Stmt]:
-    return imports
+Imports = Iterable[Import | ImportFrom]
 
 
 def _nothing(body: Sequence[Stmt]) -> list[Stmt]:
@@ -32,13 +31,13 @@ class Dialect:
         start_FORM          the first `opt_state`, of `params`
         elements            adds to `elements` the numbers of noise that a step reads
         callback            what the callback of `fit` sees, in words
-        block               `run_block`; holes: batched, packed, why, step, loop
+        block               `run_block`; holes: batched, packed, why, step
         step_FORM           the body of its step; holes: inputs, args
         in_step_FORM        the parameters in it, where their noise is drawn
-        loop_packed, loop   what runs the steps and returns
         update_rows         `take_rows`, `update_rows`: parameters with a row for each datum
         rows                `take`, `batch_rows`; holes: gathered, rows_key
-        small               what the loop calls: `_at`, `_finite`, `_site_grads`, optimisers
+        small               what the loop calls: `_at`, `_finite`, `_site_grads`
+        optimizer           what defines the types of optimisers, if the program has to
         saving              `save_fit`, `load_fit`
         precision, run      in `main`: obey --float64; obey --device and run
     """
@@ -64,5 +63,5 @@ class Dialect:
     range: Callable[[Expr], Expr]  # 0, 1, ...
     compiled: Callable[[Expr], Expr]  # a function, compiled
     templates: Mapping[str, str]
-    importing: Callable[[list[Stmt]], list[Stmt]] = _as_they_are  # the imports of a command
+    importing: Callable[[Imports], list[Stmt]] = sorted_imports  # the imports of a command
     constants: Callable[[Sequence[Stmt]], list[Stmt]] = _nothing  # that some statements use

@@ -7,7 +7,7 @@ from typing import Any
 
 from ppc.emit.function import emit_body, helpers_used, used_names
 from ppc.emit.module.dialect import Dialect
-from ppc.emit.module.scope import imports
+from ppc.emit.module.scope import complete
 from ppc.emit.names import Names
 from ppc.emit.printer import print_module
 from ppc.emit.tree import (
@@ -79,9 +79,7 @@ def _module(dialect: Dialect, graph: Graph) -> Module:
         (*unpacked, *body, Return(result)),
         docstring=f"The outputs of the graph {graph.name!r}, by name.",
     )
-    body = [*helpers_used(dialect.table, function), function]
-    body = [*dialect.constants(body), *body]
-    return Module((*imports(dialect, body), *body))
+    return complete(dialect, [*helpers_used(dialect.table, function), function])
 
 
 def _size_names(node: Node) -> frozenset[str]:

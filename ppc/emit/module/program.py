@@ -10,7 +10,7 @@ from ppc.emit.module.dialect import Dialect
 from ppc.emit.module.interface import Interface
 from ppc.emit.module.model import functions, init_params, loss, noise, prepare
 from ppc.emit.module.running import files, loop
-from ppc.emit.module.scope import imports, with_helpers
+from ppc.emit.module.scope import imports_used, with_helpers
 from ppc.emit.names import identifier
 from ppc.emit.printer import print_module
 from ppc.emit.program import Program
@@ -45,18 +45,20 @@ def module(io: Interface) -> Module:
     ]
     body = [*with_helpers(io.dialect, body), *_section("Files and the command"), *files(io)]
     body = [*io.dialect.constants(body), *body]
-    return Module((*io.dialect.importing(imports(io.dialect, body)), *body), docstring=header(io))
+    return Module(
+        (*io.dialect.importing(imports_used(io.dialect, body)), *body), docstring=header(io)
+    )
 
 
 def header(io: Interface) -> str:
     """The docstring of the program."""
     p = io.program
     module = identifier(p.name)
+    emitted = f"Emitted by ppc {p.version} from {p.source} (sha256 {p.digest})"
     lines = [
         f"SVI for `{p.name}` with guide `{p.guide}`: a standalone {io.dialect.name} program.",
         "",
-        f"Emitted by ppc {p.version} from {p.source} (sha256 {p.digest}); "
-        f"needs {io.dialect.needs}.",
+        f"{emitted}; needs {io.dialect.needs}.",
         f"    python {module}_svi.py data.npz --epochs 200 --out fit.npz",
         "",
         *_wrapped(f"Passes: {p.pipeline.replace(',', ', ')}."),

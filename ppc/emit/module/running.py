@@ -59,7 +59,6 @@ def loop(io: Interface) -> list[Stmt]:
         packed=io.packed,
         why=templates.WHY_PACKED if io.packed else "",
         step=step,
-        loop=statements(own["loop_packed" if io.packed else "loop"]),
     )
     if io.rowwise:
         body += statements(own["update_rows"])

@@ -188,11 +188,17 @@ def with_helpers(dialect: Dialect, body: Sequence[Stmt]) -> list[Stmt]:
     return [*body, *helpers_used(dialect.table, body)]
 
 
-def imports(dialect: Dialect, body: Sequence[Stmt]) -> list[Stmt]:
+def imports_used(dialect: Dialect, body: Sequence[Stmt]) -> list[Import | ImportFrom]:
     """The imports that some statements need."""
     used = set(used_names(body))
     known = {**_IMPORTS, **dialect.imports}
-    return sorted_imports(item for name, item in known.items() if name in used)
+    return [item for name, item in known.items() if name in used]
+
+
+def complete(dialect: Dialect, body: Sequence[Stmt]) -> Module:
+    """A module of some statements, with the imports and the constants that they need."""
+    body = [*dialect.constants(body), *body]
+    return Module((*sorted_imports(imports_used(dialect, body)), *body))
 
 
 def emit_function(dialect: Dialect, graph: Graph) -> str:
@@ -218,6 +224,4 @@ def emit_function(dialect: Dialect, graph: Graph) -> str:
         Assign(Name("SIZES"), Tuple(tuple(Constant(n) for n in scope.open))),
         function("query", params, body, arrays, f"`{graph.name}` of a model."),
     ]
-    text = with_helpers(dialect, text)
-    text = [*dialect.constants(text), *text]
-    return print_module(Module((*imports(dialect, text), *text)))
+    return print_module(complete(dialect, with_helpers(dialect, text)))
