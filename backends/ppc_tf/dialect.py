@@ -8,7 +8,7 @@ from ppc.emit.function import used_names
 from ppc.emit.imports import sorted_imports
 from ppc.emit.module.dialect import Dialect
 from ppc.emit.quote import expression, statements
-from ppc.emit.tree import Constant, Expr, Import, ImportFrom, Name, Stmt, call, dotted
+from ppc.emit.tree import Blank, Constant, Expr, Import, ImportFrom, Name, Stmt, call, dotted
 from ppc_tf import templates
 from ppc_tf.expressions import IMPORTS, TABLE, constant
 
@@ -35,12 +35,8 @@ def _rows(array: Expr, axis: int) -> Expr:
 def _importing(imports: Iterable[Import | ImportFrom]) -> list[Stmt]:
     """The imports of a command: TensorFlow last, and quietly."""
     others = [item for item in imports if item != IMPORTS["tf"]]
-    more: list[Import | ImportFrom] = [
-        Import("contextlib"),
-        Import("os"),
-        ImportFrom("collections.abc", (("Iterator", None),)),
-    ]
-    return [*sorted_imports([*others, *more]), *statements(templates.QUIET)]
+    others += [Import("os")]
+    return [*sorted_imports(others), Blank(), *statements(templates.QUIET)]
 
 
 def _constants(body: Sequence[Stmt]) -> list[Stmt]:

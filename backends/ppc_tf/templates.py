@@ -5,23 +5,15 @@ They are templates of `ppc.emit.quote`; `ppc.emit.module` says where they stand.
 
 QUIET = '''
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Drop what native code writes to stderr: TensorFlow greets while it is imported."""
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-with _silence():
+# While it is imported, TensorFlow's native code greets on stderr, whatever the level.
+_stderr = os.dup(2)
+with open(os.devnull, "wb") as _nowhere:
+    os.dup2(_nowhere.fileno(), 2)
+try:
     import tensorflow as tf
+finally:
+    os.dup2(_stderr, 2)
+    os.close(_stderr)
 '''
 
 FLOAT = "FLOAT = tf.float32  # what is computed in; --float64 makes it tf.float64"
