@@ -36,7 +36,7 @@ def _importing(imports: Iterable[Import | ImportFrom]) -> list[Stmt]:
     """The imports of a command: TensorFlow last, and quietly."""
     others = [item for item in imports if item != IMPORTS["tf"]]
     others += [Import("os")]
-    return [*sorted_imports(others), Blank(), *statements(templates.QUIET)]
+    return [*sorted_imports(others), Blank(), *statements(templates.QUIET), Blank()]
 
 
 def _constants(body: Sequence[Stmt]) -> list[Stmt]:
