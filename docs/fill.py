@@ -16,6 +16,7 @@ imported). The other words are tables of this module.
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 import sys
@@ -178,11 +179,26 @@ def _vocabulary() -> str:
     return "\n".join(parts)
 
 
+def _benchmarks() -> str:
+    """The recorded figures, but for those of programs that stand in for emitted ones."""
+    rows = []
+    for path in sorted((ROOT / "bench" / "results").glob("*.json")):
+        result = json.loads(path.read_text("utf-8"))
+        if result["details"].get("program") == "emitted":
+            unit = "" if result["unit"] == "ratio" else f" {result['unit']}"
+            interval = [f"{result[end]:.2f}" for end in ("low", "high") if result[end] is not None]
+            digits = 0 if unit else 2
+            figure = f"{result['value']:.{digits}f}{unit}"
+            rows.append((result["title"], figure, " to ".join(interval)))
+    return _table("what | figure | interval", rows)
+
+
 _TABLES: Mapping[str, Callable[[], str]] = {
     "pipeline": _pipeline,
     "distributions": _distributions,
     "mean-field": _mean_field,
     "vocabulary": _vocabulary,
+    "benchmarks": _benchmarks,
 }
 
 

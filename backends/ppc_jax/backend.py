@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ppc.diagnostics import StateError
-from ppc.diagnostics.command import MissingFramework
+from ppc.diagnostics import KindError, StateError
+from ppc.diagnostics.command import BadOptimizer, MissingFramework
 from ppc.registry import FitOutcome, FitSettings
 
 if TYPE_CHECKING:
@@ -56,10 +56,11 @@ class JaxBackend:
     def fit(
         self, module: ModuleType, arrays: Mapping[str, Array], settings: FitSettings
     ) -> FitOutcome:
-        """Run `module.fit` on checked data."""
+        """Run `module.fit` on checked data. Raises KindError for what is no optimiser of optax."""
         import jax
         import numpy as np
 
+        _check_optimizer(settings.optimizer)
         options: dict[str, Any] = {
             "epochs": settings.epochs,
             "learning_rate": settings.learning_rate,
@@ -95,6 +96,20 @@ class JaxBackend:
 
 
 BACKEND = JaxBackend()
+
+
+def _check_optimizer(given: object) -> None:
+    parts = (getattr(given, "init", None), getattr(given, "update", None))
+    if given is not None and (isinstance(given, type) or not all(map(callable, parts))):
+        found = repr(given) if isinstance(given, str) else getattr(given, "__name__", None)
+        raise KindError(
+            BadOptimizer(
+                found=found or type(given).__name__,
+                backend="jax",
+                expected="an optax optimiser (an optax.GradientTransformation)",
+                example="optax.adam(0.01)",
+            )
+        )
 
 
 @functools.lru_cache(maxsize=64)

@@ -72,6 +72,7 @@ DIALECT = Dialect(
         "in_step_packed": "unpack(flat)",
         "in_step_rowwise": "local",
         "in_step_plain": "params",
+        "pack": templates.PACK,
         "update_rows": templates.UPDATE_ROWS,
         "rows": templates.ROWS,
         "optimizer": "",

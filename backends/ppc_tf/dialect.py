@@ -81,6 +81,7 @@ DIALECT = Dialect(
         "in_step_packed": "params",
         "in_step_rowwise": "local",
         "in_step_plain": "params",
+        "pack": templates.PACK,
         "update_rows": templates.UPDATE_ROWS,
         "rows": templates.ROWS,
         "optimizer": templates.OPTIMIZER,

@@ -3,7 +3,7 @@
 They are templates of `ppc.emit.quote`; `ppc.emit.module` says where they stand.
 """
 
-QUIET = '''
+QUIET = """
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
 # While it is imported, TensorFlow's native code greets on stderr, whatever the level.
 _stderr = os.dup(2)
@@ -14,7 +14,7 @@ try:
 finally:
     os.dup2(_stderr, 2)
     os.close(_stderr)
-'''
+"""
 
 FLOAT = "FLOAT = tf.float32  # what is computed in; --float64 makes it tf.float64"
 
@@ -73,7 +73,7 @@ class Adam(NamedTuple):
         return params, (AdamState(count, mu, nu),)
 '''
 
-START_PACKED = "opt_state = plan.optimizer.init(_pack(params))"
+START_PACKED = "opt_state = plan.optimizer.init(pack(params, plan)[0])"
 
 START_ROWWISE = "opt_state = OptState(*map(plan.optimizer.init, params))"
 
@@ -93,7 +93,7 @@ def run_block(
 ) -> tuple[State, tf.Tensor]:
     """Make the steps from start to stop, all of one block.
 
-    Returns the state and the losses f32[steps of a block], at their places in it.__why__
+    Returns the state and the losses f32[steps of a block], at their places in it.
     """
     return _compiled(plan)(state, data, key, tf.constant(start), tf.constant(stop))
 
@@ -111,6 +111,8 @@ def _compiled(plan: Plan) -> Callable[..., tuple[State, tf.Tensor]]:
         if __batched__:
             rows = batch_rows(key, first + tf.range(length), plan)
         noise = draw_noise(key, block, length, data, plan)
+        if __packed__:
+            flat, unpack = pack(state.params, plan)
 
         def step(i: tf.Tensor, *carry: Any) -> tuple:
             __step__
@@ -120,9 +122,9 @@ def _compiled(plan: Plan) -> Callable[..., tuple[State, tf.Tensor]]:
 
         losses = tf.TensorArray(FLOAT, length, element_shape=())
         if __packed__:
-            carry = start - first, _pack(state.params), state.opt_state, losses
+            carry = start - first, flat, state.opt_state, losses
             _, flat, opt_state, losses = tf.while_loop(unfinished, step, carry)
-            return State(_unpack(flat, state.params), opt_state), losses.stack()
+            return State(unpack(flat), opt_state), losses.stack()
         else:
             carry = start - first, *state, losses
             _, params, opt_state, losses = tf.while_loop(unfinished, step, carry)
@@ -133,10 +135,11 @@ def _compiled(plan: Plan) -> Callable[..., tuple[State, tf.Tensor]]:
 
 STEP_PACKED = """
             flat, opt_state, losses = carry
-            params = _unpack(flat, state.params)
+            params = unpack(flat)
             __inputs__
             value, grads = _value_and_grad(params, *__args__)
-            flat, opt_state = plan.optimizer.update(_pack(grads), opt_state, flat)
+            grads, _ = pack(grads, plan)
+            flat, opt_state = plan.optimizer.update(grads, opt_state, flat)
             return i + 1, flat, opt_state, losses.write(i, value)
 """
 
@@ -163,6 +166,26 @@ STEP_ROWWISE = """
             params, opt_state = Params(shared, own), OptState(shared_state, own_state)
             return i + 1, params, opt_state, losses.write(i, value)
 """
+
+PACK = '''
+def pack(params: Params, plan: Plan) -> tuple[Any, Callable[[Any], Params]]:
+    """The parameters as the optimiser sees them, and the way back.
+
+    They are few and small, so one vector is quicker. That is the same to Adam, which
+    treats each number alone; another optimiser may tell the parameters apart.
+    """
+    if not plan.packed:
+        return params, lambda own: own
+    leaves = tf.nest.flatten(params)
+    sizes = [math.prod(leaf.shape) for leaf in leaves]
+
+    def unpack(flat: tf.Tensor) -> Params:
+        parts = zip(tf.split(flat, sizes), leaves, strict=True)
+        own = [tf.reshape(part, leaf.shape) for part, leaf in parts]
+        return tf.nest.pack_sequence_as(params, own)
+
+    return tf.concat([tf.reshape(leaf, [-1]) for leaf in leaves], 0), unpack
+'''
 
 UPDATE_ROWS = '''
 def update_rows(
@@ -278,19 +301,6 @@ def _grads(tape: tf.GradientTape, value: tf.Tensor, params: Params) -> Params:
 def _at(noise: Noise, i: tf.Tensor | int) -> Noise:
     """The noise of one step of a block."""
     return Noise(*(None if array is None else array[i] for array in noise))
-
-
-def _pack(params: Any) -> tf.Tensor:
-    """All parameters as one vector."""
-    return tf.concat([tf.reshape(leaf, [-1]) for leaf in tf.nest.flatten(params)], 0)
-
-
-def _unpack(flat: tf.Tensor, like: Params) -> Params:
-    """The parameters, of the shapes of `like`, whose numbers stand in a vector."""
-    shapes = [leaf.shape for leaf in tf.nest.flatten(like)]
-    parts = tf.split(flat, [math.prod(shape) for shape in shapes])
-    leaves = [tf.reshape(part, shape) for part, shape in zip(parts, shapes, strict=True)]
-    return tf.nest.pack_sequence_as(like, leaves)
 
 
 def _finite(tree: Any) -> bool:

@@ -52,12 +52,34 @@ def array_type(module: ParsedModule, node: cst.BaseExpression) -> ArrayType | No
         found = _read(inner)
     else:
         found = _read(node)
-    if found is None:
-        return None
-    dtype, dims = found
     span = module.span(node)
     words = module.tree.code_for_node(node)
+    if found is None:
+        if reason := _no_dimensions(node):
+            raise RejectedError(wrong.BadAnnotation(span=span, text=words, reason=reason))
+        return None
+    dtype, dims = found
     return ArrayType(dtype, tuple(_size(span, words, part) for part in dims.split()), words)
+
+
+_ARRAYS = frozenset("ndarray NDArray Array ArrayLike Tensor DataFrame Series".split())
+
+
+def _no_dimensions(node: cst.BaseExpression) -> str:
+    """Why an annotation of an array does not do; empty for one that is of something else."""
+    inner = node
+    if isinstance(node, cst.Subscript):
+        first = node.slice[0].slice
+        if isinstance(first, cst.Index) and _last(first.value) in _ARRAYS:
+            return f"{_last(node.value)} is no dtype of a model"
+        inner = node.value
+    return "it does not say the dimensions" if _last(inner) in _ARRAYS else ""
+
+
+def _last(node: cst.BaseExpression) -> str:
+    """The last name of a dotted one; empty for anything else."""
+    name = node.attr if isinstance(node, cst.Attribute) else node
+    return name.value if isinstance(name, cst.Name) else ""
 
 
 def _read(node: cst.BaseExpression) -> tuple[DType, str] | None:

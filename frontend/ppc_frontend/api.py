@@ -13,7 +13,7 @@ import libcst as cst
 
 from ppc.diagnostics.base import CompileError, Mistake
 from ppc.ir.build import Builder
-from ppc.ir.nodes import Data, Graph, Op
+from ppc.ir.nodes import Data, Graph, Hyper, Op
 from ppc.spans import Source, Span
 from ppc_frontend import wrong
 from ppc_frontend.annotations import ArrayType, array_type
@@ -22,8 +22,8 @@ from ppc_frontend.context import Assumptions, Context
 from ppc_frontend.evaluate.expressions import evaluate
 from ppc_frontend.evaluate.statements import run_body
 from ppc_frontend.names import finish, names_in
-from ppc_frontend.scope import Frame
-from ppc_frontend.source import ParsedModule, read_file
+from ppc_frontend.scope import Frame, own_names
+from ppc_frontend.source import ParsedModule, check_syntax, read_file, too_deep
 from ppc_frontend.values import POISON, Given, NameOf, PoisonedError, RejectedError
 
 
@@ -59,7 +59,9 @@ def parsed(source: Source) -> ParsedModule:
     """The tree of a source, parsed once. Raises CompileError."""
     if source not in _PARSED:
         _PARSED.clear()  # one file at a time is at hand; trees are large
-        _PARSED[source] = ParsedModule(source)
+        module = ParsedModule(source)
+        check_syntax(source)
+        _PARSED[source] = module
     return _PARSED[source]
 
 
@@ -106,6 +108,9 @@ def compile_source(
     found = _choose(module, source, name)
     node = found.node
     assert isinstance(node, cst.FunctionDef)
+    if (part := found.refused()) is not None:
+        what = "`async`" if part is node.name else "a decorator besides @inf.probmodel"
+        raise CompileError(wrong.Unsupported(span=module.span(part), what=what))
     settings = settings or {}
     known = [p.name.value for p in _parameters(node)]
     for key in settings:
@@ -124,14 +129,24 @@ def compile_source(
     )
 
 
+def _name_of(found: Found) -> str:
+    return found.node.name.value if isinstance(found.node, cst.FunctionDef) else ""
+
+
 def _choose(module: ParsedModule, source: Source, name: str | None) -> Found:
     functions = functions_in(module)
     models = [f for f in functions if f.decorator]
     if name is None and len(models) == 1:
         return models[0]
-    for found in [*models, *functions]:
-        if isinstance(found.node, cst.FunctionDef) and found.node.name.value == name:
-            return found
+    for group in (models, functions):
+        same = [f for f in group if _name_of(f) == name]
+        if len(same) > 1 and len({f.enclosing for f in same}) < len(same):
+            places = [module.span(f.node.name) for f in same if isinstance(f.node, cst.FunctionDef)]
+            others = tuple((place, "it is defined here") for place in places[:-1])
+            mistake = wrong.SameModel(span=places[-1], name=name or "", others=others)
+            raise CompileError(mistake)
+        if same:
+            return same[0]
     names = [f.node.name.value for f in models if isinstance(f.node, cst.FunctionDef)]
     near = wrong.nearest(name, names) if name else ""
     raise CompileError(
@@ -154,7 +169,10 @@ def compile_node(
     """
     assumed: Assumptions | None = None
     while True:
-        ctx, assumed_now = _attempt(module, node, info, frame, arguments, convert, assumed)
+        try:
+            ctx, assumed_now = _attempt(module, node, info, frame, arguments, convert, assumed)
+        except RecursionError:
+            raise CompileError(too_deep(module.source)) from None
         found = _found(ctx, assumed_now)
         if found == assumed_now:
             break
@@ -177,7 +195,7 @@ def _attempt(
     names = {p.name.value for p in _parameters(node)}
     ctx.default_plate = next(n for n in ("N", "rows", "data_rows") if n not in names)
     outer = frame(ctx)
-    inner = Frame(module, outer)
+    inner = Frame(module, outer, own=own_names(node))
     with ctx.at(module.span(node.name)):
         for param in _parameters(node):
             try:
@@ -201,12 +219,15 @@ def _attempt(
 
 
 def _apart(ctx: Context) -> None:
-    """Note arrays that have the name of a site or parameter: a program has one of each name."""
-    for node in ctx.builder.nodes.values():
-        if isinstance(node, Data) and node.name in ctx.sites and node.span is not None:
-            others = ((node.span, "the array is here"),)
-            span = ctx.sites[node.name]
-            ctx.mistakes.append(wrong.DuplicateSite(span=span, name=node.name, others=others))
+    """Note sites with the name of an argument of the model: a program has one of each name."""
+    for name, span in ctx.sites.items():
+        node = ctx.builder.nodes.get(name)
+        others: tuple[tuple[Span, str], ...] = ()
+        if isinstance(node, Data | Hyper) and node.span is not None:
+            others = ((node.span, "the argument is here"),)
+        elif name not in ctx.builder.hypers:
+            continue
+        ctx.mistakes.append(wrong.DuplicateSite(span=span, name=name, others=others))
 
 
 def _bind(
@@ -224,7 +245,9 @@ def _bind(
     if param.annotation is not None:
         array = array_type(module, param.annotation.annotation)
     if name in arguments:
-        value = arguments[name] if convert is None else convert(ctx, name, arguments[name])
+        value = arguments[name]
+        if convert is not None:
+            value = convert(ctx, name, value if array is None else _as_array(value))
         if isinstance(value, NameOf):
             value = outer.find(value.name)
         if isinstance(value, Given):
@@ -244,6 +267,18 @@ def _bind(
     if isinstance(value, int) and not isinstance(value, bool) and name not in settled:
         value = ctx.builder.hyper(name, value)
     inner.variables[name] = value
+
+
+def _as_array(value: Any) -> Any:
+    """A list as an array, where the annotation says that it is one; anything else as it is."""
+    if not isinstance(value, list | tuple):
+        return value
+    import numpy as np
+
+    try:
+        return np.asarray(value)
+    except ValueError:  # ragged, and told as the list that it is
+        return value
 
 
 def _match(ctx: Context, given: Given, type_: ArrayType) -> None:

@@ -47,11 +47,13 @@ class Block:
         span = self.frame.module.span(node)
         if isinstance(node, cst.Import | cst.ImportFrom):
             found = imports(node)[name]
+            for other in bindings[1:]:
+                self._same_import(name, found, other)
             beside = None if found.root in KNOWN else self._beside(node, name)
             self.frame.variables[name] = found if beside is None else beside
             return
         if len(bindings) > 1:
-            self._refuse(name, span, f"it is bound {len(bindings)} times")
+            self._refuse(name, span, f"it is bound or changed {len(bindings)} times")
         if isinstance(node, cst.FunctionDef):
             if node.decorators:
                 self._refuse(name, span, "it has a decorator")
@@ -62,6 +64,15 @@ class Block:
             kind = type(node).__name__.lower().removesuffix("def")
             self._refuse(name, span, f"it is bound by a `{kind}` statement")
         self._assign(name, span, node)
+
+    def _same_import(self, name: str, found: Any, other: cst.CSTNode) -> None:
+        """Refuse a name of a library that is bound to something else too."""
+        if isinstance(other, cst.Import | cst.ImportFrom):
+            if imports(other)[name] == found:
+                return
+        elif isinstance(other, cst.Expr):  # np.random.seed(0)
+            return
+        self._refuse(name, self.frame.module.span(other), "it is an import's name, and bound again")
 
     def _beside(self, node: cst.Import | cst.ImportFrom, name: str) -> Any:
         """What an import of a file beside this one binds; None where there is no such file."""
@@ -139,6 +150,19 @@ class Found:
     node: FunctionNode
     enclosing: tuple[cst.FunctionDef, ...]
     decorator: str = ""  # the text of the probmodel decorator, if it has one
+
+    def refused(self) -> cst.CSTNode | None:
+        """What of a model's head changes what it is: another decorator, or `async`."""
+        assert isinstance(self.node, cst.FunctionDef)
+        if self.node.asynchronous is not None:
+            return self.node.name
+        others = [d for d in self.node.decorators if dotted_end(d.decorator) != "probmodel"]
+        return others[0] if others else None
+
+
+def dotted_end(node: cst.BaseExpression) -> str:
+    """The last name of a decorator."""
+    return dotted(node.func if isinstance(node, cst.Call) else node).rpartition(".")[2]
 
 
 @functools.lru_cache(maxsize=1)  # it is asked for again and again for the module at hand

@@ -22,6 +22,7 @@ from ppc.diagnostics.base import CompileError
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
 from ppc_frontend import vocabulary, wrong
+from ppc_frontend.annotations import array_type
 from ppc_frontend.api import Compiled, compile_node, function_info
 from ppc_frontend.context import Context
 from ppc_frontend.evaluate.calls import bind_user
@@ -104,9 +105,39 @@ def _arguments(
     user = UserFunction(function.__name__, node, module, Frame(module, None), defaults)
     try:
         with ctx.at(module.span(node.name)):
-            return bind_user(ctx, user, args, kwargs)
+            lengths = _lengths(module, node, function, args, kwargs)
+            return bind_user(ctx, user, args, {**lengths, **kwargs})
     except RejectedError as error:
         raise CompileError(error.mistake) from None
+
+
+def _lengths(
+    module: ParsedModule,
+    node: cst.FunctionDef,
+    function: types.FunctionType,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> dict[str, int]:
+    """The sizes that are parameters, are not given, and that the given arrays have the length of.
+
+    For `x: Float[Array, "N d"], d` that is `d`.
+    """
+    signature = inspect.signature(function)
+    try:
+        given = signature.bind_partial(*args, **kwargs).arguments
+    except TypeError:  # told where the call is bound in earnest
+        return {}
+    found: dict[str, int] = {}
+    for param in (*node.params.posonly_params, *node.params.params, *node.params.kwonly_params):
+        shape = getattr(given.get(param.name.value), "shape", None)
+        if param.annotation is not None and isinstance(shape, tuple):
+            annotated = array_type(module, param.annotation.annotation)
+            for size, length in zip(annotated.dims if annotated else (), shape, strict=False):
+                own = signature.parameters.get(size.name or "")
+                open_ = own is not None and own.name not in given and own.default is own.empty
+                if own is not None and open_ and own.kind is not own.POSITIONAL_ONLY:
+                    found.setdefault(own.name, length)
+    return found
 
 
 @dataclass(slots=True, eq=False)

@@ -46,13 +46,16 @@ class Frame:
     parent: Frame | None
     outside: Callable[[str], Any] | None = None  # the module's own names; raises KeyError
     variables: dict[str, Any] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()  # names that the function binds, bound already or not
 
     def find(self, name: str) -> Any:
-        """The value of a name. Raises KeyError."""
+        """The value of a name. Raises KeyError, also for one of its own that is not bound yet."""
         frame: Frame | None = self
         while frame is not None:
             if name in frame.variables:
                 return frame.variables[name]
+            if name in frame.own:
+                raise KeyError(name)
             if frame.outside is not None:
                 with suppress(KeyError):
                     return frame.outside(name)
@@ -90,24 +93,87 @@ def block_names(body: cst.Module | cst.BaseSuite) -> ModuleNames:
     return names
 
 
-def _collect(body: cst.Module | cst.BaseSuite, names: ModuleNames) -> None:
+def _collect(body: cst.Module | cst.BaseSuite, names: ModuleNames, fallback: bool = False) -> None:
+    """Add what a block binds; what an `except` clause imports stands in for what failed."""
     for item in statements(body):
-        for name in binds(item):
+        for name in [*binds(item), *changes(item)]:
+            if fallback and isinstance(item, cst.Import | cst.ImportFrom) and name in names.bound:
+                continue
             names.bound.setdefault(name, []).append(item)
-        match item:
-            case cst.If():
-                _collect(item.body, names)
-                if isinstance(item.orelse, cst.Else):
-                    _collect(item.orelse.body, names)
-            case cst.Try():
-                _collect(item.body, names)
-                for handler in item.handlers:
-                    _collect(handler.body, names)
+        for inner in suites(item):
+            handler = isinstance(item, cst.Try | cst.TryStar) and inner is not item.body
+            _collect(inner, names, fallback or handler)
+
+
+def suites(item: cst.CSTNode) -> Iterator[cst.BaseSuite]:
+    """The blocks of a compound statement that run where it stands: not those of functions."""
+    if isinstance(item, cst.FunctionDef | cst.ClassDef):
+        return
+    for child in item.children:
+        if isinstance(child, cst.BaseSuite):
+            yield child
+        elif not isinstance(child, cst.BaseExpression):
+            yield from suites(child)
+
+
+def changes(item: cst.CSTNode) -> Iterator[str]:
+    """The names whose values a statement changes in place, or may."""
+    match item:
+        case cst.Assign():
+            for target in item.targets:
+                yield from _owner(target.target)
+        case cst.AugAssign():
+            yield from _owner(item.target)
+        case cst.Del():
+            yield from target_names(item.target)
+            yield from _owner(item.target)
+        case cst.Expr(value=cst.Call(func=cst.Attribute() as function)):
+            yield from _owner(function)  # S.append(2.0)
+        case cst.Expr(value=cst.NamedExpr() as named):
+            yield from target_names(named.target)
+        case cst.FunctionDef():
+            yield from _globals(item)
+
+
+def _globals(function: cst.FunctionDef) -> Iterator[str]:
+    """The names that a function, or one inside it, declares global."""
+    stack: list[cst.BaseSuite] = [function.body]
+    while stack:
+        for item in statements(stack.pop()):
+            if isinstance(item, cst.Global):
+                yield from (entry.name.value for entry in item.names)
+            stack.extend([item.body] if isinstance(item, cst.FunctionDef) else suites(item))
+
+
+def _owner(target: cst.CSTNode) -> Iterator[str]:
+    """The name before the subscripts and attributes of a target, if it has any."""
+    if not isinstance(target, cst.Subscript | cst.Attribute):
+        return
+    node: cst.CSTNode = target
+    while isinstance(node, cst.Subscript | cst.Attribute):
+        node = node.value
+    if isinstance(node, cst.Name):
+        yield node.value
+
+
+def own_names(node: cst.FunctionDef) -> frozenset[str]:
+    """The names that a function's body binds: they are its own, whenever they are bound."""
+    found: set[str] = set()
+    stack: list[cst.BaseSuite] = [node.body]
+    while stack:
+        for item in statements(stack.pop()):
+            found.update(binds(item))
+            stack.extend(suites(item))
+    return frozenset(found)
 
 
 def binds(item: cst.CSTNode) -> Iterator[str]:
     """The names that a statement binds."""
     match item:
+        case cst.With():
+            for entry in item.items:
+                if entry.asname is not None:
+                    yield from target_names(entry.asname.name)
         case cst.FunctionDef() | cst.ClassDef():
             yield item.name.value
         case cst.Assign():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -63,7 +64,7 @@ def sample(
     hint = bound["name"] if isinstance(bound["name"], str) else distribution.name.lower()
     if bound["name"] is not None:
         with ctx.at(places.get("name", ctx.span)):
-            claim(ctx, bound["name"])
+            bound["name"] = claim(ctx, bound["name"])
     value = ctx.builder.sample(hint, distribution.name, values, type_)
     ctx.sites_of[value.name] = bound["name"] or ""
     return value
@@ -105,12 +106,18 @@ def _given(ctx: Context, distribution: Distribution, bound: Mapping[str, Any]) -
 
 def claim(ctx: Context, name: Any) -> str:
     """Take a name for a site or parameter. Refuses one that is taken."""
+    own = identifier(ctx, name)
+    ctx.define(own, ctx.span)
+    return own
+
+
+def identifier(ctx: Context, name: Any) -> str:
+    """A name as Python reads it: two that normalise to one are one. Refuses what is none."""
     if not isinstance(name, str):
         ctx.refuse(wrong.NotKnown(span=ctx.span, what="a name", found=describe(name)))
     if not name.isidentifier() or keyword.iskeyword(name):
         ctx.refuse(wrong.BadName(span=ctx.span, name=name))
-    ctx.define(name, ctx.span)
-    return name
+    return unicodedata.normalize("NFKC", name)
 
 
 def _check(
@@ -166,13 +173,16 @@ def parameter(
     value = tensor(ctx, initial_value, "f32")
     if _random_ancestor(ctx, value):
         ctx.refuse(wrong.RandomInit(span=ctx.span))
+    kind = _support(ctx, support)
+    with ctx.at(places.get("initial_value", ctx.span)):
+        _inside(ctx, value, kind)
     axes = tuple(dict.fromkeys([*value.type.axes, *(plate.axis for plate in ctx.plates)]))
     type_ = value.type.with_axes(axes)
     hint = "parameter"
     if name is not None:
         with ctx.at(places.get("name", ctx.span)):
-            hint = claim(ctx, name)
-    result = ctx.builder.param(hint, value, support=_support(ctx, support), type_=type_)
+            name = hint = claim(ctx, name)
+    result = ctx.builder.param(hint, value, support=kind, type_=type_)
     ctx.sites_of[result.name] = name or ""
     return result
 
@@ -204,7 +214,25 @@ def _support(ctx: Context, value: Any) -> Support:
     if isinstance(kind, str) and kind in SUPPORT_NAMES:
         return Support(_SUPPORT_WORDS.get(kind, kind))
     near = wrong.nearest(kind, SUPPORT_NAMES) if isinstance(kind, str) else ""
-    ctx.refuse(wrong.UnknownName(span=ctx.span, kind="support", name=str(kind), near=near))
+    shown = kind if isinstance(kind, str) else describe(kind)
+    ctx.refuse(wrong.UnknownName(span=ctx.span, kind="support", name=shown, near=near))
+
+
+def _inside(ctx: Context, value: Value, support: Support) -> None:
+    """Refuse a constant that is plainly outside a support, or not a number."""
+    constant = ctx.constant(value)
+    if constant is None or support.bounds:
+        return
+    import numpy as np
+
+    array = np.asarray(constant, np.float64)
+    if SUPPORTS[support.kind].event_rank > array.ndim:
+        return
+    bad = outside(support.kind, array)
+    if bad.any():
+        shown = constant if isinstance(constant, tuple) and not bad.ndim else array[bad].flat[0]
+        needed = f"a value among {words(support)}"
+        ctx.refuse(wrong.NotKnown(span=ctx.span, what=needed, found=_shown(shown)))
 
 
 def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Value:
@@ -217,7 +245,15 @@ def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Val
         ctx.refuse(wrong.NotASite(span=ctx.span, what=describe(variable)))
     if name is not None:
         ctx.sites_of[node.name] = claim(ctx, name)
+    if node.name in ctx.observed:
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="a second observation of one variable"))
     observed = tensor(ctx, value, node.type.dtype)
+    if _random_ancestor(ctx, observed):
+        ctx.refuse(wrong.NotKnown(span=ctx.span, what="data", found="what a random variable gives"))
+    if beyond := [axis for axis in observed.type.axes if axis not in node.type.axes]:
+        ctx.refuse(wrong.RowOutsidePlate(span=ctx.span, plate=beyond[0]))
+    support = DISTRIBUTIONS[node.distribution].support
+    _inside(ctx, observed, support)
     try:
         both = ctx.builder.sizes().broadcast(observed.type.shape, node.type.shape)
         if both != node.type.shape:

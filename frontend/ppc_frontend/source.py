@@ -34,11 +34,16 @@ class ParsedModule:
             self.tree = cst.parse_module(source.text)
         except (cst.ParserSyntaxError, cst.CSTValidationError) as error:
             raise CompileError(_syntax_mistake(source, error)) from None
+        except RecursionError:
+            raise CompileError(too_deep(source)) from None
 
     @cached_property
     def _positions(self) -> dict[cst.CSTNode, object]:
         wrapper = MetadataWrapper(self.tree, unsafe_skip_copy=True)
-        return dict(wrapper.resolve(PositionProvider))
+        try:
+            return dict(wrapper.resolve(PositionProvider))
+        except RecursionError:
+            raise CompileError(too_deep(self.source)) from None
 
     def span(self, node: cst.CSTNode) -> Span:
         """The place of a node of this tree."""
@@ -133,17 +138,54 @@ def parse_live(function: types.FunctionType) -> tuple[ParsedModule, FunctionNode
     return known[1], node
 
 
-def _syntax_mistake(source: Source, error: Exception) -> wrong.SyntaxMistake:
-    """The place and words of Python's own parser where it refuses too, else libcst's place."""
+def check_syntax(source: Source) -> None:
+    """Raise CompileError where Python's compiler refuses what its grammar takes: `def f(a, a)`."""
+    import ast
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            compile(source.text, source.path, "exec", flags, dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        raise CompileError(_syntax_mistake(source, error, compiled=error)) from None
+    except (RecursionError, MemoryError):
+        raise CompileError(too_deep(source)) from None
+
+
+def too_deep(source: Source) -> wrong.TooDeep:
+    """The mistake of code that is nested too deeply, at its line of most brackets and operators."""
+    lines = source.lines or ("",)
+
+    def weight(line: str) -> int:
+        return sum(character in "([{+-*/.~" for character in line)
+
+    at = max(range(len(lines)), key=lambda i: weight(lines[i]))
+    column = len(lines[at]) - len(lines[at].lstrip()) + 1
+    return wrong.TooDeep(span=Span(source, at + 1, column, at + 1, len(lines[at]) + 1))
+
+
+def _syntax_mistake(
+    source: Source, error: Exception, compiled: Exception | None = None
+) -> wrong.SyntaxMistake:
+    """The place and words of Python's own parser where it refuses too, else libcst's place.
+
+    `compiled` is what Python's compiler has said already.
+    """
     import ast
     import warnings
 
     line, column = getattr(error, "raw_line", 1), getattr(error, "raw_column", 0) + 1
     reason = "invalid syntax"
     try:
+        if compiled is not None:
+            raise compiled
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ast.parse(source.text)
+    except (RecursionError, MemoryError):
+        reason = "it is nested too deeply"
     except SyntaxError as python:
         line, column, reason = python.lineno or line, python.offset or column, python.msg
     except ValueError as python:  # null bytes, in older versions

@@ -218,7 +218,69 @@ class BadGuide(Mistake):
     found: str
 
     def message(self) -> str:
-        return f"the guide must be a model, a function of no arguments, or None, not {self.found}"
+        return (
+            "the guide must be a model, a function of no arguments, 'meanfield' or None, "
+            f"not {self.found}"
+        )
 
     def help(self) -> str:
-        return "call it with its hyperparameters first: SVI(qmodel(k=2)); None infers a mean field"
+        return (
+            "call it with its hyperparameters first: SVI(qmodel(k=2)); 'meanfield' and None infer "
+            "a mean field"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownFamily(Mistake):
+    """A family of guides that does not exist."""
+
+    code: ClassVar[str] = "unknown-family"
+    name: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"there is no family of guides {self.name!r}"
+
+    def help(self) -> str:
+        near = nearest(self.name, self.known)
+        hint = f"did you mean {near!r}? " if near else ""
+        return f"{hint}the families are {listed(self.known)}; or give a model: SVI(qmodel(k=2))"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuideTakesParameters(Mistake):
+    """A function with parameters where a guide belongs."""
+
+    code: ClassVar[str] = "guide-parameters"
+    name: str
+    parameters: tuple[str, ...]
+
+    def message(self) -> str:
+        return (
+            "input qmodel can only be a callable object if this does not has any input parameter; "
+            f"{self.name} takes {', '.join(self.parameters)}"
+        )
+
+    def help(self) -> str:
+        given = ", ".join(f"{name}=..." for name in self.parameters)
+        return f"call it first: SVI({self.name}({given}))"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadOptimizer(Mistake):
+    """Something that is not an optimiser of the backend's library."""
+
+    code: ClassVar[str] = "bad-optimizer"
+    found: str
+    backend: str
+    expected: str  # "an optax optimiser"
+    example: str  # "optax.adam(0.01)"
+
+    def message(self) -> str:
+        return f"optimizer must be {self.expected}, not {self.found}"
+
+    def help(self) -> str:
+        return (
+            f"backend {self.backend!r} takes, for example, optimizer={self.example}; "
+            "without optimizer= it is Adam with learning_rate="
+        )

@@ -154,7 +154,10 @@ class ModuleValue(Mistake):
         return f"`{self.name}` cannot be known without running the file: {self.reason}"
 
     def help(self) -> str:
-        return f"make it a parameter of the model, and give it by --set {self.name}=VALUE"
+        return (
+            "bind it once, or in the model; or make it a parameter of the model, "
+            f"and give it by --set {self.name}=VALUE"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -364,6 +367,40 @@ class PrintIgnored(Mistake):
 
     def message(self) -> str:
         return "`print` in a model is ignored: the model is compiled, not run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssertIgnored(Mistake):
+    """A warning: an assertion on what is not known when the model is compiled."""
+
+    code: ClassVar[str] = "assert-ignored"
+    severity: ClassVar[Severity] = "warning"
+
+    def message(self) -> str:
+        return "this assertion is not checked: the model is compiled, not run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssertFails(Mistake):
+    """An assertion that does not hold."""
+
+    code: ClassVar[str] = "assert"
+
+    def message(self) -> str:
+        return "this assertion does not hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooDeep(Mistake):
+    """An expression or block that is nested more deeply than Python's own recursion goes."""
+
+    code: ClassVar[str] = "too-deep"
+
+    def message(self) -> str:
+        return "this is nested too deeply to be read"
+
+    def help(self) -> str:
+        return "give parts of it names of their own, or use an array and np.sum"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,20 @@ class NoModel(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SameModel(Mistake):
+    """Two functions of one name in one block: Python keeps the last."""
+
+    code: ClassVar[str] = "same-model"
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is defined more than once"
+
+    def help(self) -> str:
+        return "give each its own name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownSetting(Mistake):
     """A value for a hyperparameter that the model does not have."""
 

@@ -48,6 +48,7 @@ class Distribution:
     reparameterised: bool = False  # whether `draw` carries derivatives to the parameters
     mean: Callable[[Params], Value] | None = None
     variance: Callable[[Params], Value] | None = None
+    probabilities: Callable[[Params], Value] | None = None  # of labels, along a new last axis
     entropy: Callable[[Params], Value] | None = None
     cdf: Callable[[Value, Params], Value] | None = None
     transform: str = ""  # the bijection that maps a Normal(loc, scale) draw to this family's

@@ -142,6 +142,7 @@ CATEGORICAL = Distribution(
     log_density=_categorical_log_density,
     dtype="i32",
     draw=_categorical_draw,
+    probabilities=categorical_probs,
     entropy=lambda p: -ops.sum_(expected_log(categorical_probs(p), categorical_log_probs(p))),
     source="P(x = k) = probs[k] / sum(probs) = softmax(logits)[k], k from 0 "
     "(draws: Maddison, Tarlow and Minka 2014)",

@@ -172,7 +172,10 @@ class _Body:
         short = len(flat(expr)) <= WIDTH
         # A repeated constant is as short as a name for it, and says more.
         repeated = node.primitive == "broadcast_to" and isinstance(nodes[node.args[0]], Const)
-        trivial = isinstance(expr, Name) or node.primitive == "dim" or (short and repeated)
+        number = node.name in self.host and len(flat(expr)) <= len("float(10 * d0)")
+        trivial = (
+            isinstance(expr, Name) or node.primitive == "dim" or (short and repeated) or number
+        )
         self._bind(node, expr, inline=trivial or (uses == 1 and short and not is_named(node)))
 
     def _stays_host(self, node: Op, expr: Expr, op: Operation) -> bool:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from ppc import __version__
 from ppc.compiler import Compilation, FitDefaults, as_function, pipeline_text
 from ppc.diagnostics import CompileError
 from ppc.diagnostics.model import NothingToFit
-from ppc.ir.nodes import Data, Graph, Noise, Param, Sample
+from ppc.ir.nodes import Data, Graph, Noise, Op, Param, Sample, is_named
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
 from ppc.objective import functions
@@ -34,6 +34,7 @@ class Column:
     shape: tuple[Size, ...]  # in the data, all rows
     rows: int | None  # the dimension along which a batch is taken; None: always whole
     given: bool = True  # by the user; else computed by `prepare`
+    label: str = ""  # what to call it in the program
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,7 @@ class Program:
     loss: Graph
     supports: Mapping[str, tuple[Graph, str]]  # by site: the check of its data, and in words
     functions: Mapping[str, Graph]  # parameters, log_density, sample_prior, posterior, predict
-    fit: FitDefaults = field(
-        default_factory=FitDefaults
-    )  # what the command does unless it is told otherwise
+    fit: FitDefaults  # what the command does unless it is told otherwise
 
     @property
     def rows(self) -> str | None:
@@ -117,6 +116,7 @@ def assemble(c: Compilation) -> Program:
     checks = supports(model, (*given, *(d.name for d in model.data)))
     columns = tuple(_columns(c, batch, checks))
     known = {s.name for column in columns if column.given for s in column.shape}
+    known |= {layout.rows_name(axis.name) for axis in typed.axes}
     hypers = {**dict(typed.hypers), **dict(c.graphs["init"].hypers)}
     span = next((node.span for node in model.nodes if node.span), None)
     text = span.source.text if span else ""
@@ -127,7 +127,7 @@ def assemble(c: Compilation) -> Program:
         digest=hashlib.sha256(text.encode()).hexdigest()[:8],
         pipeline=pipeline_text(),
         version=__version__,
-        hypers={n: v for n, v in hypers.items() if n not in known and not n.endswith("_rows")},
+        hypers={n: v for n, v in hypers.items() if n not in known},
         equalities=typed.equalities,
         batch=batch,
         plates=tuple((axis.name, str(axis.size)) for axis in typed.axes),
@@ -162,8 +162,19 @@ def _columns(c: Compilation, batch: str | None, checks: Checks) -> Iterator[Colu
                 rows = node.type.axes.index(batch) if batch in node.type.axes else None
                 yield Column(
                     node.name, node.type.dtype, (*lead, *node.type.shape), rows,
-                    node.origin != "prepared",
+                    node.origin != "prepared", _label(node, prepare),
                 )  # fmt: skip
+
+
+def _label(column: Data, prepare: Graph | None) -> str:
+    """The name of a column, or `log_sigma` for the logarithm of sigma."""
+    nodes = prepare.by_name() if prepare else {}
+    made = nodes.get(column.name)
+    if isinstance(made, Op) and not is_named(made):
+        for name in made.args:
+            if isinstance(nodes[name], Data) or is_named(nodes[name]):
+                return f"{made.primitive}_{name}"
+    return column.name
 
 
 def _typed_like(node: Data, c: Compilation) -> Data:
@@ -223,6 +234,7 @@ def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:
         "sample_prior": (None, Query(sites)),
         "posterior": (guide, Query(latents, inputs, guided_rows=True)),
         "predict": (guide, Query(observed, inputs, guided_rows=True)),
+        "predict_mean": (guide, Query(observed, inputs, ("mean",), guided_rows=True)),
     }
     made = {
         name: as_function(functions.query(model, q, query))
@@ -230,4 +242,9 @@ def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:
         if query.targets
     }
     made["log_density"] = as_function(functions.log_density(model))
+    if latents and functions.has_unconstrained_form(model):
+        for function in (
+            functions.unconstrained_log_density, functions.constrain, functions.unconstrain
+        ):  # fmt: skip
+            made[function.__name__] = as_function(function(model))
     return made

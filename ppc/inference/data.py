@@ -176,13 +176,13 @@ def _outside(
     from ppc_numpy import evaluate
 
     nodes = graph.by_name()
-    checks = supports(graph, tuple(arrays))
+    checks = supports(graph, tuple(arrays), sizes)
     for name, array in arrays.items():
         node = nodes[name]
         total = array.shape[0] if array.ndim else 1
-        if isinstance(node, Data) and node.type.dtype == "i32":
-            if bad := _rows(array != np.round(array)):
-                yield OutsideSupport(name=name, support="whole numbers", rows=bad, total=total)
+        counted = isinstance(node, Data) and node.type.dtype == "i32"
+        if counted and (bad := _rows(array != np.round(array))):
+            yield OutsideSupport(name=name, support="whole numbers", rows=bad, total=total)
         elif name in checks:
             check, words = checks[name]
             needed = {n: a for n, a in arrays.items() if n in check.by_name()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import secrets
 from collections.abc import Callable
 from random import Random
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ppc.compiler import MEANFIELD
 from ppc.diagnostics import DataError, KindError
-from ppc.diagnostics.command import BadGuide
+from ppc.diagnostics.command import BadGuide, GuideTakesParameters, UnknownFamily
 from ppc.diagnostics.data import BadNumber, WrongKind
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ppc.api import ProbModel
+
+FAMILIES = (MEANFIELD,)  # the guides that the compiler infers
 
 _generator = Random(secrets.randbits(64))
 
@@ -47,7 +50,10 @@ class VI:
         qmodel: the guide: a model with its hyperparameters, a function without parameters that
             returns or is one, or None or "meanfield" for one inferred from the model.
         loss: "ELBO".
-        optimizer: None for Adam, or an optimiser object of the backend's library (optax).
+        optimizer: None for Adam, or an optimiser of the backend's library, such as
+            `optax.lamb(0.01)`. It sees the parameters as the emitted program's `Params`, on the
+            reals; those with a row for each datum apart, as the rows of the batch. A second fit
+            with the same object compiles nothing; a new object, equal or not, compiles the loop.
         epochs: passes over the data.
         learning_rate: of Adam.
 
@@ -65,7 +71,7 @@ class VI:
         *,
         learning_rate: float = 0.001,
     ) -> None:
-        self.qmodel = _guide(qmodel)
+        self.qmodel = as_guide(qmodel)
         self.loss = loss
         if loss != "ELBO":
             raise DataError(BadNumber(argument="loss", expected="'ELBO'", found=repr(loss)))
@@ -113,18 +119,34 @@ def positive_integer(argument: str, value: Any) -> int:
     return number
 
 
-def _guide(given: Any) -> ProbModel | None:
-    from ppc.api import ModelFunction, ProbModel
+def as_guide(given: Any) -> ProbModel | None:
+    """The guide that is meant: a model, what makes one, or None for the inferred mean field.
 
-    if given is None or given == MEANFIELD:
-        return None
-    if isinstance(given, ProbModel):
+    Raises KindError, and DataError for a function that takes parameters, or for a family that
+    does not exist.
+    """
+    from ppc.api import ProbModel
+
+    if given is None or isinstance(given, ProbModel):
         return given
-    if isinstance(given, ModelFunction) or callable(given):
-        try:
-            made = given()
-        except TypeError as error:
-            raise KindError(BadGuide(found=f"{given!r} ({error})")) from None
-        if isinstance(made, ProbModel):
-            return made
-    raise KindError(BadGuide(found=type(given).__name__))
+    if isinstance(given, str):
+        if given not in FAMILIES:
+            raise DataError(UnknownFamily(name=given, known=FAMILIES))
+        return None
+    if not callable(given):
+        raise KindError(BadGuide(found=type(given).__name__))
+    name = getattr(given, "__name__", type(given).__name__)
+    if parameters := _parameters(given):
+        raise DataError(GuideTakesParameters(name=name, parameters=parameters))
+    made = given()
+    if not isinstance(made, ProbModel):
+        raise KindError(BadGuide(found=f"{name}, which returns {type(made).__name__}"))
+    return made
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of the parameters of a function, those with defaults too."""
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except ValueError:  # some functions written in C say nothing
+        return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from ppc import registry
 from ppc.compiler import as_function
-from ppc.diagnostics import KindError, QueryError
-from ppc.diagnostics.data import BadNumber, NeedsRows, WrongKind
+from ppc.diagnostics import DataError, KindError, QueryError
+from ppc.diagnostics.data import BadNumber, MissingData, NeedsRows, WrongKind
 from ppc.inference.data import check, entries
-from ppc.inference.methods import next_seed
+from ppc.inference.methods import next_seed, positive_integer
 from ppc.ir.nodes import Graph
 from ppc.objective import functions
 from ppc.objective.functions import DRAWS, Want
@@ -67,6 +67,22 @@ class Query:
                 values = OrderedDict(values)
         return self._simplified(values, simplify_result)
 
+    def mean(self, draws: int = 1000, simplify_result: bool = False) -> Any:
+        """The mean of each target, averaged over `draws` joint draws: `[plates..., shape...]`.
+
+        What is averaged is the distribution's mean given its parents, which varies less than the
+        draws; of labels, their probabilities, on a new last axis.
+        """
+        averages: dict[str, Array] = {}
+        done = 0
+        for size, part in self._chunks(("mean",), positive_integer("draws", draws)):
+            done += size
+            for name in self.asked.targets:
+                value = part[f"{name}.mean"]
+                before = averages.get(name, np.zeros_like(value))
+                averages[name] = before + (value - before) * (size / done)
+        return self._simplified(averages, simplify_result)
+
     def log_prob(self, simplify_result: bool = False) -> Any:
         """Elementwise log densities of the targets at one joint draw, or at the given values."""
         scored = self._run(("log_prob",), 1)
@@ -108,19 +124,33 @@ class Query:
         return next(iter(values.values())) if simplify and len(values) == 1 else values
 
     def _run(self, wants: tuple[Want, ...], draws: int) -> dict[str, Array]:
-        """Run the query's program, in chunks of draws that fit the memory budget."""
+        """Run the query's program; results stacked along their leading axis of draws."""
+        parts = [part for _, part in self._chunks(wants, draws)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _chunks(
+        self, wants: tuple[Want, ...], draws: int
+    ) -> Iterator[tuple[int, dict[str, Array]]]:
+        """Run the query's program in chunks of draws that fit the memory budget."""
         found = registry.backend(self.backend)
         if wants not in self._modules:
             graph = functions.query(self.model, self.guide, replace(self.asked, wants=wants))
             self._modules[wants] = found.load(found.emit_function(as_function(graph)), "query")
+        self._need(self._modules[wants].INPUTS)
         chunk = max(1, min(draws, CHUNK_ELEMENTS // max(1, self._elements())))
-        parts = []
         for start in range(0, max(1, draws), chunk):
-            sizes = {**self.sizes, DRAWS: min(chunk, draws - start)}
-            parts.append(
-                found.call(self._modules[wants], self.inputs, sizes, self.seeds.getrandbits(31))
-            )
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            size = min(chunk, draws - start)
+            sizes = {**self.sizes, DRAWS: size}
+            seed = self.seeds.getrandbits(31)
+            yield size, found.call(self._modules[wants], self.inputs, sizes, seed)
+
+    def _need(self, names: Sequence[str]) -> None:
+        """Refuse a question that cannot be answered without data that were not given."""
+        types = entries(self.model)
+        missing = [name for name in names if name not in self.inputs]
+        if missing:
+            given = tuple(name for name in self.inputs if name in types)
+            raise DataError([MissingData(name=n, type=str(types[n]), given=given) for n in missing])
 
     def _elements(self) -> int:
         """Numbers in one draw of all sites."""
@@ -142,7 +172,7 @@ def prior(
 ) -> Query:
     """See `ProbModel.prior`."""
     checked = check(model.ir, {**model.arrays, **(data or {})})
-    sizes = _with_rows(model.ir, checked.sizes, size or 1)
+    sizes = _with_rows(model.ir, checked.sizes, size)
     seed = next_seed(seed)
     raw = model.fitted.raw if model.fitted else _start(model, sizes, checked.arrays, seed, backend)
     asked = functions.Query(targets, tuple(data or ()), guided=False)
@@ -168,7 +198,7 @@ def posterior(
 ) -> Query:
     """See `ProbModel.posterior`."""
     given, inputs, sizes = _given(fitted, data, fallback=True)
-    if data:
+    if data and not _fitted_rows(fitted, data):
         _needs_amortised(fitted, targets)
     asked = functions.Query(targets, given, guided_rows=True)
     return Query(
@@ -198,7 +228,7 @@ def predictive(
     sizes = _with_rows(fitted.model, sizes, size, fitted.sizes)
     rows = _rowwise(fitted.model, given)
     guided_rows = local == "guide" and rows
-    if guided_rows:
+    if guided_rows and not _fitted_rows(fitted, data or {}):
         latents = tuple(n for n in fitted.latent if n not in given)
         _needs_amortised(fitted, latents)
     asked = functions.Query(targets, given, guided_rows=guided_rows)
@@ -252,10 +282,14 @@ def _given(
 ) -> tuple[tuple[str, ...], dict[str, Array], dict[str, int]]:
     """The given sites, all inputs by name, and the sizes.
 
-    Without data the rows are the fitted ones where `fallback` is set, else open.
+    Without data the rows are the fitted ones where `fallback` is set, else open. Arguments of the
+    fitted rows are not used for other ones.
     """
+    others = bool(_known_rows(fitted, data or {})) and not _fitted_rows(fitted, data or {})
     arguments = {
-        n.name: fitted.arrays[n.name] for n in fitted.model.data if n.name in fitted.arrays
+        n.name: fitted.arrays[n.name]
+        for n in fitted.model.data
+        if n.name in fitted.arrays and not (others and n.type.axes)
     }
     if data is None and fallback:
         given = {n: fitted.arrays[n] for n in fitted.observed if n in fitted.arrays}
@@ -265,6 +299,26 @@ def _given(
     sizes = {**_fixed(fitted), **checked.sizes}
     names = tuple(s.name for s in fitted.model.samples if s.name in given)
     return names, {**checked.arrays, **fitted.raw}, sizes
+
+
+def _known_rows(fitted: Fitted, data: Mapping[str, Any]) -> list[str]:
+    """The names under which `data` have rows of what the fit had data for."""
+    types = entries(fitted.model)
+    return [n for n in data if n in fitted.arrays and n in types and types[n].axes]
+
+
+def _fitted_rows(fitted: Fitted, data: Mapping[str, Any]) -> bool:
+    """Whether the rows in `data` are those of the fit: the same numbers under the same names."""
+    names = _known_rows(fitted, data)
+    return bool(names) and all(_same(data[name], fitted.arrays[name]) for name in names)
+
+
+def _same(given: Any, fitted: Array) -> bool:
+    try:
+        array = np.asarray(given)
+    except ValueError:  # ragged; checked, and told, with all other mistakes
+        return False
+    return array.size == fitted.size and np.array_equal(array.reshape(fitted.shape), fitted)
 
 
 def _fixed(fitted: Fitted) -> dict[str, int]:
@@ -285,6 +339,11 @@ def _with_rows(
         name = axis.size.name
         if name is not None and name not in result:
             result[name] = size if size is not None else (default or {}).get(name, 1)
+        elif name is not None and size not in (None, result[name]):
+            expected = f"{result[name]}, as many rows as the data have"
+            raise QueryError(
+                BadNumber(argument="size_datamodel", expected=expected, found=str(size))
+            )
     return result
 
 

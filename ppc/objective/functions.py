@@ -7,11 +7,14 @@ prior. What no plate repeats comes from the guide as soon as there is one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import functools
+import operator
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ppc.distributions import Distribution
+from ppc.distributions import BIJECTIONS, DISTRIBUTIONS, SUPPORTS, Distribution, support_of
+from ppc.distributions.bijections import Bijection
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Graph, Param, Sample, observed_node, operands
@@ -22,15 +25,13 @@ from ppc.objective.elbo import observed_value
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
 
 DRAWS = "draws"  # the axis of independent draws of a query
-Want = Literal["sample", "log_prob", "parameters"]
+Want = Literal["sample", "mean", "log_prob", "parameters"]
 
 
 def log_density(model: Graph) -> Graph:
     """log p of all sites together: constrained values, all rows, no Jacobian; a scalar."""
     builder = _whole(model, None, "log_density")
-    for site in model.samples:
-        if observed_node(site) is None:
-            builder.data(site.name, site.type, origin="site")
+    _give_sites(builder, model)
     terms: list[Value] = []
 
     def scored(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
@@ -42,11 +43,91 @@ def log_density(model: Graph) -> Graph:
         return value
 
     inline(builder, model, scored)
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    builder.output("log_density", total)
+    builder.output("log_density", functools.reduce(operator.add, terms))
     return builder.build()
+
+
+def _give_sites(builder: Builder, model: Graph) -> None:
+    """Every site as an array that is given, before anything else can take its name."""
+    for site in model.samples:
+        if observed_node(site) is None:
+            builder.data(site.name, site.type, origin="site")
+
+
+def has_unconstrained_form(model: Graph) -> bool:
+    """Whether every latent is continuous and its support has a bijection from the reals."""
+    latents = (site for site in model.samples if site.role == "latent")
+    return all(SUPPORTS[DISTRIBUTIONS[s.distribution].support.kind].bijection for s in latents)
+
+
+def constrain(model: Graph) -> Graph:
+    """The latents on their supports, from reals of the same names and types."""
+    return _between(model, "constrain", lambda b, u, bounds: b.forward(u, *bounds))
+
+
+def unconstrain(model: Graph) -> Graph:
+    """The latents on the reals, from values on their supports."""
+    return _between(model, "unconstrain", lambda b, x, bounds: b.inverse(x, *bounds))
+
+
+Move = Callable[[Bijection, Value, Sequence[Value | float]], Value]
+
+
+def _between(model: Graph, name: str, move: Move) -> Graph:
+    """Each latent moved by its bijection; bounds may depend on the latents before it."""
+    builder = _whole(model, None, name)
+    _give_sites(builder, model)
+
+    def moved(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        if site.role == "observed":
+            return observed_value(builder, site)
+        given = builder.value(site.name)
+        bijection, bounds = _bijection(builder, dist, args)
+        value = rename(builder, move(bijection, given, bounds), f"{site.name}_moved")
+        builder.output(site.name, _on_plates(builder, value, site, site.type.shape))
+        return value if name == "constrain" else given
+
+    inline(builder, model, moved)
+    return builder.build()
+
+
+def unconstrained_log_density(model: Graph) -> Graph:
+    """log p of all sites as a function of the latents on the reals, with the Jacobian; a scalar.
+
+    The latents are given on the reals, the observed sites as they are: what MCMC moves in.
+    """
+    builder = _whole(model, None, "unconstrained_log_density")
+    _give_sites(builder, model)
+    terms: list[Value] = []
+
+    def scored(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        name_parameters(builder, site, args)
+        value = given = observed_value(builder, site)
+        if site.role == "latent":
+            bijection, bounds = _bijection(builder, dist, args)
+            value = rename(builder, bijection.forward(given, *bounds), f"{site.name}_value")
+            if bijection.name != "identity":
+                jacobian = bijection.log_det(given, *bounds)
+                jacobian = _on_plates(builder, jacobian, site, site.type.shape)
+                terms.append(ops.sum_axes(ops.sum_all(jacobian), jacobian.type.axes))
+            builder.inside.add(value.name)
+        score = rename(builder, dist.log_density(value, args), f"lp_{site.name}")
+        term = _full(score, site, dist, builder)
+        terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
+        return value
+
+    inline(builder, model, scored)
+    builder.output("unconstrained_log_density", functools.reduce(operator.add, terms))
+    return builder.build()
+
+
+def _bijection(
+    builder: Builder, dist: Distribution, args: Mapping[str, Value]
+) -> tuple[Bijection, list[Value | float]]:
+    """The bijection from the reals to a site's support, and its bounds."""
+    support = support_of(dist, args)
+    bounds = [builder.value(b) if isinstance(b, str) else b for b in support.bounds]
+    return BIJECTIONS[SUPPORTS[support.kind].bijection], bounds
 
 
 def parameters(model: Graph, guide: Graph | None, used: Collection[str] | None = None) -> Graph:
@@ -82,8 +163,9 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
 
     A target that is given too is drawn anew, and scored as given.
 
-    Outputs are `NAME.sample`, `NAME.log_prob` (elementwise, batch-shaped) and
-    `NAME.parameters.PARAMETER`, for each target NAME.
+    Outputs are `NAME.sample`, `NAME.mean` (over the draws, of the distribution's mean given its
+    parents: a Rao-Blackwellised average; of labels, their probabilities), `NAME.log_prob`
+    (elementwise, batch-shaped) and `NAME.parameters.PARAMETER`, for each target NAME.
     """
     builder = _whole(model, guide, "query", draws=True)
     for site in model.samples:
@@ -204,12 +286,29 @@ def _outputs(
     """What is wanted of a target: `value` is its draw, `scored` the value that is scored."""
     if "sample" in asked.wants:
         builder.output(f"{site.name}.sample", _with_draws(builder, value))
+    if "mean" in asked.wants:
+        builder.output(f"{site.name}.mean", _mean(builder, site, dist, args, value))
     if "log_prob" in asked.wants:
         score = _full(dist.log_density(scored, args), site, dist, builder)
         builder.output(f"{site.name}.log_prob", _with_draws(builder, score))
     if "parameters" in asked.wants:
         for name, arg in args.items():
             builder.output(f"{site.name}.parameters.{name}", _with_draws(builder, arg))
+
+
+def _mean(
+    builder: Builder, site: Sample, dist: Distribution, args: Mapping[str, Value], value: Value
+) -> Value:
+    """The average over draws of the mean given the parents; of the draw where none is known."""
+    expected = dist.probabilities or dist.mean
+    mean = expected(args) if expected else ops.cast(value, "f32")
+    shape = (
+        site.type.shape if dist.probabilities is None else (*site.type.shape, mean.type.shape[-1])
+    )
+    mean = _on_plates(builder, mean, site, shape)
+    if DRAWS not in mean.type.axes:
+        return mean
+    return ops.sum_axes(mean, (DRAWS,)) / builder.dim(builder.axes[DRAWS].size)
 
 
 def _with_draws(builder: Builder, value: Value) -> Value:
@@ -223,12 +322,17 @@ def _with_draws(builder: Builder, value: Value) -> Value:
 
 def _full(term: Value, site: Sample, dist: Distribution, builder: Builder) -> Value:
     """A density broadcast to the plates and batch shape of its site."""
-    term = ops.broadcast_to(term, site.type.shape[: site.type.rank - dist.event_rank])
+    return _on_plates(builder, term, site, site.type.shape[: site.type.rank - dist.event_rank])
+
+
+def _on_plates(builder: Builder, value: Value, site: Sample, shape: tuple[Size, ...]) -> Value:
+    """`value` repeated to a shape and along every plate of a site."""
+    value = ops.broadcast_to(value, shape)
     for axis in site.type.axes:
-        if axis not in term.type.axes:
-            rows = ops.broadcast_to(term, (builder.axes[axis].size, *term.type.shape))
-            term = builder.op("to_axis", rows, axis=axis)
-    return term
+        if axis not in value.type.axes:
+            rows = ops.broadcast_to(value, (builder.axes[axis].size, *value.type.shape))
+            value = builder.op("to_axis", rows, axis=axis)
+    return value
 
 
 def _whole(model: Graph, guide: Graph | None, name: str, *, draws: bool = False) -> Builder:

@@ -1,14 +1,17 @@
-"""The supports of observed sites, as far as they are known before a fit."""
+"""What data must satisfy, as far as it is known before a fit: supports of sites, positions."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from ppc.distributions import DISTRIBUTIONS, Distribution, support_of
 from ppc.distributions.membership import inside
 from ppc.distributions.supports import SUPPORTS
+from ppc.ir import ops
 from ppc.ir.build import Builder, Operand, Value
 from ppc.ir.nodes import Const, Data, Graph, Op, Origin, Param, Sample, Support, operands
+from ppc.ir.sizes import Size
 from ppc.objective.inline import inline
 from ppc.passes import dce
 
@@ -28,12 +31,16 @@ def known_support(
     return support
 
 
-def supports(model: Graph, names: tuple[str, ...]) -> dict[str, tuple[Graph, str]]:
+def supports(
+    model: Graph, names: tuple[str, ...], sizes: Mapping[str, int] | None = None
+) -> dict[str, tuple[Graph, str]]:
     """For each of the named sites with a known support: its check, and the support in words.
 
-    The check is a graph with the site's data as input and one output of the site's name: whether
-    each draw is inside.
+    So too for each of the named data arguments that is a position in an axis: `effect[group]`. The
+    check is a graph with the data as input and one output of their name: whether each draw, or
+    each position, is inside. In the words stand `sizes` as numbers, and the others by name.
     """
+    sizes = sizes or {}
     found: dict[str, tuple[Graph, str]] = {}
     axes = model.axes
     builder = Builder("supports", "function", axes=axes, hypers=model.hypers,
@@ -51,13 +58,34 @@ def supports(model: Graph, names: tuple[str, ...]) -> dict[str, tuple[Graph, str
             check = inside(support.kind, value, *bounds)
             if check is not None:
                 builder.outputs = {site.name: check.name}
-                shown = [_words(builder, bound) for bound in support.bounds]
+                shown = [_words(builder, bound, sizes) for bound in support.bounds]
                 words = SUPPORTS[support.kind].describe(*shown)
                 found[site.name] = (dce.run(builder.build()), words)
         return value
 
     inline(builder, model, at)
+    for name, lengths in _positions(builder).items():
+        if name in names:
+            value = builder.value(name)
+            lasts = [builder.dim(length - 1) for length in lengths]
+            checks = [ops.logical_and(value >= 0, value <= last) for last in lasts]
+            builder.outputs = {name: functools.reduce(ops.logical_and, checks).name}
+            describe = SUPPORTS["integer_interval"].describe
+            words = " and ".join(describe("0", _words(builder, last.name, sizes)) for last in lasts)
+            found[name] = (dce.run(builder.build()), words)
     return found
+
+
+def _positions(builder: Builder) -> dict[str, tuple[Size, ...]]:
+    """The data arguments that are used as positions, and the sizes of the axes."""
+    found: dict[str, dict[Size, None]] = {}
+    for node in builder.nodes.values():
+        if isinstance(node, Op) and node.primitive == "take":
+            array, index = (builder.nodes[a] for a in node.args)
+            axis = dict(node.attrs)["axis"]
+            if isinstance(index, Data) and index.origin == "argument" and isinstance(axis, int):
+                found.setdefault(index.name, {})[array.type.shape[axis]] = None
+    return {name: tuple(sizes) for name, sizes in found.items()}
 
 
 def in_words(graph: Graph, of: Sample | Param) -> str:
@@ -69,10 +97,11 @@ def in_words(graph: Graph, of: Sample | Param) -> str:
         args = {parameter: builder.value(name) for parameter, name in of.args}
         support = support_of(DISTRIBUTIONS[of.distribution], args)
     assert support is not None
-    return SUPPORTS[support.kind].describe(*(_words(builder, b) for b in support.bounds))
+    sizes = {name: value for name, value in graph.hypers if value}
+    return SUPPORTS[support.kind].describe(*(_words(builder, b, sizes) for b in support.bounds))
 
 
-def _words(builder: Builder, bound: float | str) -> str:
+def _words(builder: Builder, bound: float | str, sizes: Mapping[str, int]) -> str:
     """A bound for a message: its number or size, where it has one."""
     if not isinstance(bound, str):
         return f"{bound:g}"
@@ -80,7 +109,9 @@ def _words(builder: Builder, bound: float | str) -> str:
         case Const(value=int() | float() as number):
             return f"{number:g}"
         case Op(primitive="dim", attrs=(("size", size),)):
-            return str(size.evaluate({k: v for k, v in builder.hypers.items() if v}) or size)  # type: ignore[union-attr]  # the attribute of `dim` is a size
+            assert isinstance(size, Size)
+            known = size.evaluate(sizes)
+            return str(size if known is None else known)
         case Op(primitive="cast", args=(inner,)):
-            return _words(builder, inner)
+            return _words(builder, inner, sizes)
     return bound

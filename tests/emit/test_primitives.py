@@ -40,10 +40,8 @@ DTYPES = [np.float32, np.float64]
 @contextmanager
 def precision(dtype: type) -> Iterator[None]:
     """JAX at the width of `dtype`."""
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", dtype is np.float64)
-    yield
-    jax.config.update("jax_enable_x64", before)
+    with jax.enable_x64(dtype is np.float64):
+        yield
 
 
 # --- elementwise, over the whole domain -----------------------------------------------------------

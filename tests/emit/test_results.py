@@ -64,3 +64,21 @@ def test_draws_of_the_prior_are_not_those_of_the_guide() -> None:
     drawn = module.sample_prior(params, jax.random.key(7), N=2, draws=5)
     noise = jax.random.normal(jax.random.fold_in(jax.random.key(7), site_key("centre")), (5, 3))
     np.testing.assert_allclose(drawn["centre"], np.linspace(-3, 3, 3) + 2 * noise, rtol=1e-6)
+
+
+def test_whole_numbers_may_come_as_floats(tmp_path) -> None:
+    _, module = emitted("beta_bernoulli")
+    path = str(tmp_path / "data.npz")
+    for column in ([1.0, 0.0, 1.0], [True, False, True], np.array([1, 0, 1], np.uint8)):
+        np.savez(path, y=column)
+        data = module.load_data(path)
+        assert data.y.dtype == jnp.int32 and data.y.tolist() == [1, 0, 1]
+    for column, words in (
+        ([0.0, 0.5], "y is not among whole numbers in row 1"),
+        ([0, 2], "y is not among zeros and ones in row 1"),
+        ([0.0, np.nan], "y is not among finite numbers in row 1"),
+        (["a", "b"], "y has dtype <U1, not numbers"),
+    ):
+        np.savez(path, y=column)
+        with pytest.raises(ValueError, match=words):
+            module.load_data(path)

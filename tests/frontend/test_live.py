@@ -137,6 +137,35 @@ def test_arrays_are_held_to_their_annotations() -> None:
         assert error.value.mistakes[0].code == "array-shape"
 
 
+def test_lists_are_arrays_where_an_annotation_says_so() -> None:
+    def m(x: inf.Float[Any, "N 2"], group: inf.Int[Any, " N"], start: Any) -> None:  # type: ignore  # noqa: F722
+        with inf.datamodel():
+            inf.Normal(x @ np.array(start) + group, 1.0, name="y")
+
+    result = compiled(m, [[1, 2], [3, 4], [5, 6]], (0, 1, 1), [0.5, 1])
+    assert types(result)["y"] == "f32[N |]"
+    assert [str(d.type) for d in result.data] == ["f32[N | 2]", "i32[N |]"]
+    with pytest.raises(CompileError, match="its annotation says"):
+        compiled(m, [[1, 2], [3, 4]], [0, 1, 1], [0.5, 1])
+
+
+def test_an_array_gives_a_size_that_is_not_given() -> None:
+    def m(x: inf.Float[Any, "N d"], d: int, k: int = 3) -> None:  # type: ignore  # noqa: F722
+        w = inf.Normal(np.zeros((d, k)), 1.0, name="w")
+        with inf.datamodel():
+            inf.Normal(x @ w, 1.0, name="y")
+
+    for graph in (
+        compiled(m, np.ones((5, 4))),
+        compile_function(m, (), {"x": np.ones((5, 4))}).graph,
+    ):
+        assert dict(graph.hypers)["d"] == 4
+    with pytest.raises(CompileError, match="inner sizes of the matrix product differ"):
+        compiled(m, np.ones((5, 4)), 3)
+    with pytest.raises(CompileError, match="needs the argument `d`"):
+        compiled(m, 1.0)
+
+
 def test_partials_methods_and_named_tuples() -> None:
     net = Network(2)
     act = functools.partial(helper, f=net.forward)

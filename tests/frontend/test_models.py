@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from programs import body, compiled, graph, types
+from programs import body, compiled, graph, mistakes, types
 
 from ppc.ir.nodes import Const, Data, Hyper, Op, Param, Sample
 from ppc.ir.sizes import Size
@@ -379,21 +379,22 @@ def test_models_in_functions_see_the_names_around_them() -> None:
     assert types(graph(text))["x"] == "f32[3]"
 
 
-def test_docstrings_prints_and_assertions_do_nothing() -> None:
+def test_docstrings_prints_and_assertions_that_hold_do_nothing() -> None:
     text = '''
     @inf.probmodel
     def m():
         """What it is."""
-        assert False, "never run"
+        assert len([1, 2]) == 2, "holds"
         print("hello", undefined := 3) if False else None
         print("seen")
         pass
         x: float = inf.Normal(0., 1.)
+        assert x > 0
         return x
     '''
     found = compiled(text)
     assert [s.name for s in found.graph.samples] == ["x"]
-    assert [w.code for w in found.warnings] == ["print"]
+    assert [w.code for w in found.warnings] == ["print", "assert-ignored"]
 
 
 def test_data_and_constants_are_typed() -> None:
@@ -404,3 +405,26 @@ def test_data_and_constants_are_typed() -> None:
         "c": "bool[k]", "i": "i32[k]"
     }  # fmt: skip
     assert all(isinstance(p, Param | Sample | Op | Const | Data) for p in found)
+
+
+def test_parts_of_symbolic_sizes() -> None:
+    found = body(
+        """
+        with inf.datamodel():
+            h = tf.keras.layers.Dense(2 * k)(x)
+            loc, raw = tf.split(h, 2, axis=-1)
+            one, rest, three = tf.split(x, [1, -1, 3], axis=1)
+            first, second = tf.unstack(tf.zeros([2, k]))
+            inf.Normal(loc + first, tf.nn.softplus(raw), name="z")
+            inf.Normal(rest, 1., name="y")
+        """,
+        'x: Float[Array, "N d"], k, d',
+    )
+    seen = types(found)
+    assert (seen["loc"], seen["raw"], seen["rest"]) == (
+        "f32[N | k]",
+        "f32[N | k]",
+        "f32[N | d - 4]",
+    )
+    for call in ("tf.split(tf.ones(k), 2)", "tf.split(tf.ones(5), 2)", "tf.unstack(tf.ones(k))"):
+        assert mistakes(f"inf.Normal({call}[0], 1.)", "k").mistakes

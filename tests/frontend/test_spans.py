@@ -71,8 +71,7 @@ LAYOUTS = {
     "tabs": "@inf.probmodel\ndef m(k):\n\tif True:\n\t\tx = inf.Normal(np.exp(k), 1.)\n",
     "non-ASCII": '@inf.probmodel\ndef m(k):\n    é = "日本語"; x = inf.Normal(np.exp(k), 1.)\n',
     "decorator over lines": (
-        "@inf.probmodel\n@(\n    lambda f:\n    f\n)\ndef m(\n    k,\n):\n"
-        "    x = inf.Normal(np.exp(k), 1.)\n"
+        "@(\n    inf.\n    probmodel\n)\ndef m(\n    k,\n):\n    x = inf.Normal(np.exp(k), 1.)\n"
     ),
     "one line": "@inf.probmodel\ndef m(k): x = inf.Normal(np.exp(k), 1.)\n",
     "continuation": "@inf.probmodel\ndef m(k):\n    x = \\\n      inf.Normal(np.exp(k), 1.)\n",

@@ -8,6 +8,7 @@ sees is what NumPy does.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -20,7 +21,12 @@ from programs import body
 
 from ppc.ir.nodes import Sample
 
-jax.config.update("jax_enable_x64", True)
+
+@pytest.fixture(autouse=True)
+def double_precision() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+
 
 RNG = np.random.default_rng(7)
 ARRAYS: dict[str, Any] = {
@@ -56,7 +62,7 @@ jax.nn.leaky_relu(a-0.5) jax.nn.softplus(a) jax.nn.sigmoid(a) jax.nn.log_sigmoid
 jax.nn.soft_sign(a) jax.nn.relu6(9*a) jax.nn.hard_tanh(3*a-1) jax.nn.swish(a) sps.gammaln(a)
 sps.digamma(a) sps.erf(a) sps.erfc(a) sps.expit(a) sps.logit(a) sps.xlogy(a,b) sps.ndtr(a)
 sps.log_ndtr(a) sps.ndtri(a) sps.erfinv(a) sps.betaln(a,b) special.gammaln(a) jnp.exp(a)
-jnp.where(c,s,0.0) jnp.logaddexp(a,b)
+jnp.where(c,s,0.0) jnp.logaddexp(a,b) jax.nn.tanh(a)
 """.split()  # fmt: skip
 
 ALONG = """
@@ -82,6 +88,8 @@ np.identity(2) np.arange(4) np.arange(1,7,2) np.arange(0.5,2.5,0.5) np.linspace(
 np.ones((2,3)) np.zeros(3) np.full((2,),1.5) np.array([1.0,2.0]) np.array([[v[0],1.0],[2.0,v[1]]])
 np.ones(3,dtype=int) np.broadcast_to(v,(2,3)) np.squeeze(w[None]) np.ravel(w) w.flatten()
 np.prod([2,3]) len(v) a.shape[1] a.ndim w.size math.sqrt(2.0) math.pi np.e sum([1,2]) max(2,3)
+np.linspace(2.0,3.0,1) np.split(a,3,axis=1)[1] np.split(w,[1,3],axis=1)[1] np.split(w,[1,3],-1)[2]
+np.split(w,3)[2] jnp.split(t,2,axis=1)[0] jnp.unstack(w,axis=1)[3] jnp.unstack(a,axis=-1)[0]
 math.exp(v[0]) np.pi*v [(x)for(x)in[1,2]] (1,2)[0] {"k":2}["k"] (3)if(True)else(4) 3<4<5
 """.split()  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from jaxtyping import Array, Int
 
 import ppc as inf
 from ppc.diagnostics import DataError, KindError, QueryError, StateError
@@ -51,6 +52,20 @@ def refused(data: object, **options: object) -> str:
 )  # fmt: skip
 def test_mistakes_in_data_are_told(data, words) -> None:
     assert words in refused(data)
+
+
+@inf.probmodel
+def grouped(group: Int[Array, " N"], g):  # noqa: F722
+    effect = inf.Normal(np.zeros(g), 1.0, name="effect")
+    with inf.datamodel():
+        inf.Normal(effect[group], 1.0, name="y")
+
+
+def test_positions_that_an_axis_lacks_are_told() -> None:
+    with pytest.raises(DataError, match=r"'group' .* from 0 to 2 in rows 1, 3 \(2 of 4\)"):
+        grouped([0, -1, 2, 3], g=3).fit({"y": np.zeros(4)}, inf.inference.VI(epochs=1))
+    with pytest.raises(DataError, match=r"'group' is not among whole numbers in row 1"):
+        grouped(np.array([0.0, 0.5, 2.0]), g=3).fit({"y": X[:3, 0]}, inf.inference.VI(epochs=1))
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 import jax
 import numpy as np
 import pytest
+from jaxtyping import Array, Float
 from scipy import stats
 
 import ppc as inf
@@ -181,3 +182,49 @@ def test_a_guide_with_parameters_of_the_rows_says_nothing_of_new_ones() -> None:
         p.posterior("z", data={"x": X[:3]})
     y = p.posterior_predictive("y", data={"x": X[:3]}, local="prior", seed=0).sample()["y"]
     assert y.shape == (3,)
+
+
+def test_the_rows_of_the_fit_are_known_by_their_data() -> None:
+    p = model()
+    p.fit({"x": X, "y": Y}, inf.inference.SVI(epochs=2, batch_size=4), seed=0)
+    own = p.posterior("z", data={"x": X}, seed=1).sample(3)["z"]
+    np.testing.assert_array_equal(own, p.posterior("z", seed=1).sample(3)["z"])
+    again = p.posterior_predictive("x", data={"x": X.tolist(), "y": Y}).sample(2)["x"]
+    assert again.shape == (2, 11, 2)
+    with pytest.raises(ValueError, match="says nothing about new rows"):
+        p.posterior_predictive("x", data={"x": X + 1})
+
+
+@inf.probmodel
+def weighed(t: Float[Array, " N"], size: Float[Array, " N"], y: Float[Array, " N"]):  # noqa: F722
+    slope = inf.Normal(0.0, 1.0, name="slope")
+    with inf.datamodel():
+        inf.observe(inf.Normal(slope * t, 1.0, name="rate"), y)
+        inf.Normal(size * slope, 1.0, name="total")
+
+
+def test_arguments_of_the_fitted_rows_are_not_used_for_others() -> None:
+    t = X[:, 0]
+    p = weighed(t, t + 1, t - 1)
+    p.fit({"total": t}, inf.inference.VI(epochs=2), seed=0)
+    assert p.posterior_predictive("rate", data={"t": t[:4]}).sample(3)["rate"].shape == (3, 4)
+    assert p.posterior_predictive("total", data={"t": t}).sample()["total"].shape == (11,)
+    with pytest.raises(ValueError, match="no data for 'size'"):
+        p.posterior_predictive("total", data={"t": t[:4]}).sample()
+    with pytest.raises(ValueError, match="no data for 'size'"):
+        p.posterior_predictive("total", data={"t": t + 1}).sample()
+    with pytest.raises(ValueError, match="size_datamodel must be 4, as many rows as the data have"):
+        p.posterior_predictive("rate", data={"t": t[:4]}, size_datamodel=3)
+
+
+def test_means_are_those_of_the_distributions(fitted) -> None:
+    p, _ = fitted
+    loc = float(p.params["loc"])
+    found = p.posterior(seed=1).mean(50)
+    # The guide's own means do not vary from draw to draw, so no draw enters them.
+    np.testing.assert_allclose(found["mu"], loc, rtol=1e-6)
+    np.testing.assert_allclose(found["scale"], np.exp(loc + 0.1**2 / 2), rtol=1e-6)
+    np.testing.assert_allclose(found["z"], X, rtol=1e-6)
+    # E sigmoid(z) over z ~ Normal(x, 0.01) is sigmoid(x) to second order in 0.01.
+    y = p.posterior_predictive("y", data={"x": X}, seed=1).mean(200)["y"]
+    np.testing.assert_allclose(y, 1 / (1 + np.exp(-X[:, 0])), atol=4 * 0.01 / 4)

@@ -11,7 +11,7 @@ from ppc_frontend import layers, sites, vocabulary, wrong
 from ppc_frontend.context import Context, Places
 from ppc_frontend.evaluate.attributes import METHODS, is_known, layer_row, unknown
 from ppc_frontend.evaluate.python import call_builtin
-from ppc_frontend.scope import Frame
+from ppc_frontend.scope import Frame, own_names
 from ppc_frontend.tensors import describe, has_tensor, printable
 from ppc_frontend.values import POISON, Bound, Builtin, Method, PoisonedError, Ref, UserFunction
 from ppc_frontend.vocabulary import base
@@ -114,6 +114,8 @@ def inline(
     if ctx.depth >= DEEPEST:
         ctx.refuse(wrong.Recursion(span=ctx.span, name=function.name))
     frame = Frame(function.module, function.frame)
+    if isinstance(function.node, cst.FunctionDef):
+        frame.own = own_names(function.node)
     frame.variables.update(bind_user(ctx, function, args, kwargs))
     ctx.depth += 1
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import libcst as cst
@@ -186,7 +187,18 @@ def _import(ctx: Context, frame: Frame, node: cst.Import | cst.ImportFrom) -> No
 
 
 def _nothing(ctx: Context, frame: Frame, node: cst.CSTNode) -> None:
-    """`pass` and `assert`: a model is compiled, its assertions are not run."""
+    """`pass`."""
+
+
+def _assert(ctx: Context, frame: Frame, node: cst.Assert) -> None:
+    """An assertion on what is known is checked now, any other is ignored with a warning."""
+    try:
+        holds = arithmetic.truth(ctx, evaluate(ctx, frame, node.test))
+    except RejectedError:
+        ctx.warnings.append(wrong.AssertIgnored(span=ctx.span))
+        return
+    if not holds:
+        ctx.refuse(wrong.AssertFails(span=ctx.span))
 
 
 def _break(ctx: Context, frame: Frame, node: cst.Break) -> None:
@@ -224,6 +236,8 @@ def _if(ctx: Context, frame: Frame, node: cst.If) -> None:
 
 
 def _for(ctx: Context, frame: Frame, node: cst.For) -> None:
+    if node.asynchronous is not None:
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="`async for`"))
     values = evaluate(ctx, frame, node.iter)
     with ctx.at(frame.module.span(node.iter)):
         items = iterate(ctx, values)
@@ -246,11 +260,16 @@ def _for(ctx: Context, frame: Frame, node: cst.For) -> None:
 
 
 def _with(ctx: Context, frame: Frame, node: cst.With) -> None:
+    if node.asynchronous is not None:
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="`async with`"))
     opened = 0
     try:
         for item in node.items:
             _open_plate(ctx, frame, item.item)
             opened += 1
+            if item.asname is not None:
+                span = frame.module.span(item.asname)
+                ctx.refuse(wrong.Unsupported(span=span, what="`as` of a plate"))
         run_block(ctx, frame, node.body)
     finally:
         for _ in range(opened):
@@ -260,7 +279,10 @@ def _with(ctx: Context, frame: Frame, node: cst.With) -> None:
 def _open_plate(ctx: Context, frame: Frame, item: cst.BaseExpression) -> None:
     """`inf.datamodel()`, `inf.datamodel(size)`: a plate; its name is that of its size."""
     with ctx.at(frame.module.span(item)):
-        function = evaluate(ctx, frame, item.func) if isinstance(item, cst.Call) else None
+        function = None
+        if isinstance(item, cst.Call):
+            with suppress(RejectedError):
+                function = evaluate(ctx, frame, item.func)
         if not isinstance(item, cst.Call) or function != Ref("ppc.datamodel"):
             ctx.refuse(
                 wrong.Unsupported(span=ctx.span, what="`with` of anything but inf.datamodel()")
@@ -280,12 +302,16 @@ def _open_plate(ctx: Context, frame: Frame, item: cst.BaseExpression) -> None:
         length = Size.of(default)
         if bound["size"] not in (None, 0):
             length = size(ctx, bound["size"])
-        name = bound["name"] or length.name or default
+        name = length.name or default
+        if bound["name"] is not None:
+            name = sites.identifier(ctx, bound["name"])
         sites.open_axis(ctx, Axis(name, size=length))
         ctx.plates.append(Plate(name, ctx.span))
 
 
 def _undefined(ctx: Context, frame: Frame, node: cst.Del) -> None:
+    if not isinstance(node.target, cst.Name | cst.Tuple | cst.List):
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="`del` of an element or attribute"))
     for name in target_names(node.target):
         if frame.variables.pop(name, None) is None:
             ctx.refuse(wrong.UndefinedName(span=ctx.span, name=name, near=""))
@@ -295,6 +321,9 @@ _NAMES: dict[type[cst.CSTNode], str] = {
     cst.While: "a `while` loop",
     cst.ClassDef: "a class",
     cst.Match: "`match`",
+    cst.Try: "`try`",
+    cst.TryStar: "`try`",
+    cst.TypeAlias: "`type`",
 }
 
 _HANDLERS: dict[type[cst.CSTNode], Any] = {
@@ -306,7 +335,7 @@ _HANDLERS: dict[type[cst.CSTNode], Any] = {
     cst.Import: _import,
     cst.ImportFrom: _import,
     cst.Pass: _nothing,
-    cst.Assert: _nothing,
+    cst.Assert: _assert,
     cst.Break: _break,
     cst.Continue: _continue,
     cst.FunctionDef: _function,

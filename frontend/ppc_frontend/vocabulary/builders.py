@@ -14,7 +14,7 @@ from ppc.ir.types import Tensor
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.rounds import unrollable
-from ppc_frontend.tensors import describe, elements, has_tensor, integer, shape, size, stack, tensor
+from ppc_frontend.tensors import describe, elements, has_tensor, integer, shape, size, tensor
 from ppc_frontend.vocabulary.elementwise import dtype_of, operand
 
 # --- along axes ----------------------------------------------------------------------------------
@@ -226,6 +226,8 @@ def linspace(ctx: Context, *, start: Any, stop: Any, num: Any = 50, endpoint: An
     count = size(ctx, num)
     steps = ctx.builder.cast(ctx.op("arange", size=count), "f32")
     gaps = ctx.builder.dim(count - 1 if endpoint else count)
+    if endpoint and count.value in (None, 1):  # a single number is the first
+        gaps = ctx.op("maximum", gaps, 1)
     if endpoint and ctx.known_size(count) == 1:
         ctx.fixed(count)
         gaps = ctx.builder.dim(1)
@@ -363,24 +365,6 @@ def swapaxes(ctx: Context, *, x: Any, first: Any, second: Any) -> Value:
     perm = list(range(-value.type.rank, 0))
     perm[a], perm[b] = perm[b], perm[a]
     return ctx.op("transpose", value, perm=tuple(perm))
-
-
-def concat(ctx: Context, *, parts: Any, axis: Any = 0) -> Value:
-    """Parts joined along an axis of what code sees."""
-    values = [tensor(ctx, part) for part in elements(ctx, parts, "a list of tensors")]
-    widest = max(values, key=ctx.lead)
-    at = ctx.axis(widest, integer(ctx, axis, "an axis"), what="joining")
-    seen = {ctx.lead(v) + v.type.rank for v in values}
-    if len(seen) > 1 or len({ctx.lead(v) for v in values}) > 1:
-        shapes = " and ".join(dict.fromkeys(show(ctx.visible(v)) for v in values))
-        ctx.refuse(ctx.shape_mistake(f"shapes {shapes} cannot be joined", values))
-    return ctx.op("concat", *values, axis=at)
-
-
-def stacked(ctx: Context, *, parts: Any, axis: Any = 0) -> Value:
-    """Parts joined along a new axis."""
-    values = [tensor(ctx, part) for part in elements(ctx, parts, "a list of tensors")]
-    return stack(ctx, values, integer(ctx, axis, "an axis"))
 
 
 def broadcast(ctx: Context, *, x: Any, shape_: Any) -> Value:

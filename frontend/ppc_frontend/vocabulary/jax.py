@@ -23,6 +23,7 @@ def rows() -> dict[str, Row]:
         "soft_sign": Row("x", e.softsign),
         "softplus": Row("x", e.unary, ("softplus",)),
         "sigmoid": Row("x", e.unary, ("sigmoid",)),
+        "tanh": Row("x", e.unary, ("tanh",)),
         "log_sigmoid": Row("x", e.unary, ("log_sigmoid",)),
         "softmax": Row("x, axis=-1", b.normalised, ("softmax",)),
         "log_softmax": Row("x, axis=-1", b.normalised, ("log_softmax",)),

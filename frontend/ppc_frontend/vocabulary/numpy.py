@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from ppc_frontend.vocabulary import builders as b
 from ppc_frontend.vocabulary import elementwise as e
+from ppc_frontend.vocabulary import parts
 from ppc_frontend.vocabulary import products as p
 from ppc_frontend.vocabulary.base import Row
 
@@ -108,9 +109,11 @@ def _shapes() -> dict[str, Row]:
         "squeeze": Row("a:x, axis=None", b.squeeze),
         "transpose": Row("a:x, axes=None", b.transpose),
         "swapaxes": Row("a:x, axis1:first, axis2:second", b.swapaxes),
-        "concatenate": Row("arrays:parts, axis=0", b.concat),
-        "concat": Row("arrays:parts, axis=0", b.concat),
-        "stack": Row("arrays:parts, axis=0", b.stacked),
+        "concatenate": Row("arrays:parts, axis=0", parts.concat),
+        "concat": Row("arrays:parts, axis=0", parts.concat),
+        "stack": Row("arrays:parts, axis=0", parts.stacked),
+        "split": Row("ary:x, indices_or_sections:at, axis=0", parts.split),
+        "unstack": Row("x, /, *, axis=0", parts.unstack),
         "broadcast_to": Row("array:x, shape:shape_", b.broadcast),
         "take": Row("a:x, indices, axis=None", b.take),
         "matmul": Row("x1:x, x2:y, /", p.matmul),

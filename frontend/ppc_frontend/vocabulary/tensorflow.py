@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ppc_frontend.vocabulary import builders as b
 from ppc_frontend.vocabulary import elementwise as e
+from ppc_frontend.vocabulary import parts
 from ppc_frontend.vocabulary import products as p
 from ppc_frontend.vocabulary.base import Row
 
@@ -114,8 +115,12 @@ def _shapes() -> dict[str, Row]:
         "expand_dims": Row("input:x, axis, name:_=None", b.expand_dims),
         "squeeze": Row("input:x, axis=None, name:_=None", b.squeeze),
         "transpose": Row("a:x, perm:axes=None, conjugate:-=False, name:_=None", b.transpose),
-        "concat": Row("values:parts, axis, name:_=None", b.concat),
-        "stack": Row("values:parts, axis=0, name:_=None", b.stacked),
+        "concat": Row("values:parts, axis, name:_=None", parts.concat),
+        "stack": Row("values:parts, axis=0, name:_=None", parts.stacked),
+        "split": Row(
+            "value:x, num_or_size_splits:parts, axis=0, num:_=None, name:_=None", parts.split
+        ),
+        "unstack": Row("value:x, num=None, axis=0, name:_=None", parts.unstack),
         "broadcast_to": Row("input:x, shape:shape_, name:_=None", b.broadcast),
         "gather": Row("params:x, indices, validate_indices:_=None, axis=0", b.take),
         "one_hot": Row(

@@ -50,6 +50,7 @@ def declarations(io: Interface) -> list[Stmt]:
             batched=io.batched,
             sized=bool(p.hypers),
             rowwise=io.rowwise,
+            packed=io.packed,
             opt_state=io.opt_state,
             optimizer=io.dialect.optimizer,
             **({"own_state": io.dialect.opt_state} if io.rowwise else {}),

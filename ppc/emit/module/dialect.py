@@ -34,6 +34,7 @@ class Dialect:
         block               `run_block`; holes: batched, packed, why, step
         step_FORM           the body of its step; holes: inputs, args
         in_step_FORM        the parameters in it, where their noise is drawn
+        pack                `pack`
         update_rows         `take_rows`, `update_rows`: parameters with a row for each datum
         rows                `take`, `batch_rows`; holes: gathered, rows_key
         small               what the loop calls: `_at`, `_finite`, `_site_grads`

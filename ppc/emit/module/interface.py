@@ -47,7 +47,7 @@ class Interface:
                 wanted = "Dense" if set(fields) <= {"kernel", "bias"} else "Layer"
                 self.classes[tuple(fields)] = self.names.fresh(wanted)
         fields_of_data = Names()
-        self.columns = {c.name: fields_of_data.fresh(c.name) for c in program.columns}
+        self.columns = {c.name: fields_of_data.fresh(c.label) for c in program.columns}
         fields_of_noise = Names()
         self.noises = {
             n.name: fields_of_noise.fresh(n.site.replace(".", "_")) for n in program.noise

@@ -33,6 +33,10 @@ _DOCS = {
     "sample_prior": "Draws of every site from the model: [draws, plates..., shape...].",
     "posterior": "Draws of the latent sites from the guide: [draws, plates..., shape...].",
     "predict": "Draws of the observed sites from the posterior predictive.",
+    "predict_mean": "Posterior predictive means, averaged over draws; of labels, probabilities.",
+    "unconstrained_log_density": "log p of all sites, latents on the reals, with the Jacobian.",
+    "constrain": "The latents on their supports, from reals.",
+    "unconstrain": "The latents on the reals, from values on their supports.",
 }
 
 
@@ -192,7 +196,7 @@ def result(io: Interface, name: str, graph: Graph) -> Stmt:
     scope = Scope(io.dialect, graph, names, inputs, roots, {}, open_sizes=True)
     scope.draw_noise()
     outputs = scope.emit()
-    scalar = name == "log_density"
+    scalar = name.endswith("log_density")
     if scalar:
         result: Expr = next(iter(outputs.values()))
     else:

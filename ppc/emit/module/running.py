@@ -45,6 +45,7 @@ def loop(io: Interface) -> list[Stmt]:
         sizes_param=[Param("sizes", Name("Sizes"), io.sizes_param().default, "keyword")]
         if sized else [],
         sizes_arg=sizes_arg,
+        packed_arg=packed_arg(io, "optimizer is None"),
         init_args=io.init_args,
         checks=equality_checks(io),
         rate=Constant(io.program.fit.learning_rate),
@@ -57,9 +58,10 @@ def loop(io: Interface) -> list[Stmt]:
         own["block"],
         batched=io.batched,
         packed=io.packed,
-        why=templates.WHY_PACKED if io.packed else "",
         step=step,
     )
+    if io.packed:
+        body += statements(own["pack"])
     if io.rowwise:
         body += statements(own["update_rows"])
     if io.batched:
@@ -93,6 +95,11 @@ def _args(io: Interface) -> tuple[Expr, ...]:
 
 def _of_dialect(io: Interface, *names: str) -> dict[str, Expr | str | bool]:
     return {name: getattr(io.dialect, name) for name in names}
+
+
+def packed_arg(io: Interface, text: str) -> dict[str, Expr]:
+    """The argument of `Plan` that says whether the parameters may be one vector."""
+    return {"packed": expression(text)} if io.packed else {}
 
 
 def step_inputs(io: Interface, params: str) -> list[Stmt]:
@@ -159,6 +166,7 @@ def files(io: Interface) -> list[Stmt]:
             batched=io.batched,
             sizes_arg=(Name("sizes"),) if io.program.hypers else (),
             options_arg=options,
+            own_packed_arg=packed_arg(io, "True"),
             size_options=size_options(io),
             sizes=chosen_sizes(io),
             description=Constant(f"Fit {io.program.name} by SVI."),
@@ -188,10 +196,10 @@ def load_data(io: Interface) -> Stmt:
     values: dict[str, Expr] = {name: Name(local) for name, local in own.items()}
     body: list[Stmt] = list(statements("arrays = read_npz(path)"))
     for c in given:
-        kinds = "fiub" if c.dtype == "f32" else "iub"
+        whole = "" if c.dtype == "f32" else ", whole=True"
         column = expression(
-            "_column(arrays, __site__, __ndim__, __kinds__)",
-            site=Constant(c.name), ndim=Constant(len(c.shape)), kinds=Constant(kinds),
+            f"_column(arrays, __site__, __ndim__{whole})",
+            site=Constant(c.name), ndim=Constant(len(c.shape)),
         )  # fmt: skip
         body.append(Assign(values[c.name], column))
     roots = [Root(values[c.name], c.shape) for c in given]

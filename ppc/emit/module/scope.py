@@ -48,7 +48,7 @@ MODULE_NAMES = (
     "draw_rest explain fit init_params key load_data load_fit log_density loss loss_terms "
     "main noise parameters params plan posterior predict prepare read_npz "
     "run_block run_command sample_prior save_fit sizes stalled start_fit take take_rows "
-    "update_rows weight "
+    "update_rows weight predict_mean constrain unconstrain unconstrained_log_density "
 ).split()
 
 

@@ -33,6 +33,8 @@ class Plan(NamedTuple):
         batches: int  # in an epoch
     if __sized__:
         sizes: Sizes
+    if __packed__:
+        packed: bool = False  # whether the optimiser may see all parameters as one vector
 
     if __batched__:
 
@@ -70,10 +72,16 @@ def fit(
     __checks__
     if __batched__:
         n = __rows__
-        plan = Plan(optimizer or __adam__(learning_rate), n, -(-n // batch_size), *__sizes_arg__)
+        plan = Plan(
+            optimizer or __adam__(learning_rate),
+            n,
+            -(-n // batch_size),
+            *__sizes_arg__,
+            **__packed_arg__,
+        )
         total = epochs * plan.batches
     else:
-        plan = Plan(optimizer or __adam__(learning_rate), *__sizes_arg__)
+        plan = Plan(optimizer or __adam__(learning_rate), *__sizes_arg__, **__packed_arg__)
         total = epochs
     if resume is None:
         resume = start_fit(key, data, plan)
@@ -122,9 +130,6 @@ def block_steps(data: Data, plan: Plan) -> int:
     return max(1, min(BLOCK_STEPS, BLOCK_ELEMENTS // elements))
 '''
 
-WHY_PACKED = """ The
-parameters are few and small, so inside the loop they are one vector."""
-
 EXPLAIN = '''
 def explain(
     state: State, step: int, bad: int, data: Data, key: __array__, plan: Plan
@@ -156,20 +161,22 @@ def explain(
 
 FILES = '''
 def _column(
-    arrays: dict[str, np.ndarray], name: str, ndim: int, kinds: str
+    arrays: dict[str, np.ndarray], name: str, ndim: int, *, whole: bool = False
 ) -> np.ndarray:
-    """The array of that name, checked: its dimensions, its kind of numbers, no NaN."""
+    """The array of that name; checks its rank, and that it is finite, or whole."""
     if name not in arrays:
         found = ", ".join(arrays) or "nothing"
         raise ValueError(f"the data have no array {name}; they have {found}")
     array = arrays[name]
     if array.ndim != ndim:
         raise ValueError(f"{name} has shape {array.shape}, not {ndim} dimensions")
-    if array.dtype.kind not in kinds:
-        raise ValueError(f"{name} has dtype {array.dtype}, which does not fit")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} has dtype {array.dtype}, not numbers")
     if not array.size:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
     _check_rows(name, np.isfinite(array), "finite numbers")
+    if whole:
+        _check_rows(name, array == np.rint(array), "whole numbers")
     return array
 
 
@@ -240,10 +247,12 @@ def run_command(args: argparse.Namespace) -> str:
             found = saved["rows"]
             raise ValueError(f"{args.resume} was fitted to {found} rows, not to {n}")
         batches = -(-n // size)
-        plan = Plan(__adam__(options["learning_rate"]), n, batches, *__sizes_arg__)
+        plan = Plan(
+            __adam__(options["learning_rate"]), n, batches, *__sizes_arg__, **__own_packed_arg__
+        )
     else:
         batches = 1
-        plan = Plan(__adam__(options["learning_rate"]), *__sizes_arg__)
+        plan = Plan(__adam__(options["learning_rate"]), *__sizes_arg__, **__own_packed_arg__)
     written = [0]  # steps of the checkpoints
 
     def callback(fit: Fit, total: int) -> bool:
@@ -262,7 +271,7 @@ def run_command(args: argparse.Namespace) -> str:
         data,
         epochs=args.epochs,
         **__options_arg__,
-        optimizer=plan.optimizer,
+        learning_rate=options["learning_rate"],
         resume=load_fit(args.resume, data, plan) if args.resume else None,
         callback=callback,
     )
