@@ -45,7 +45,7 @@ def constant(value: Expr, dtype: DType) -> Expr:
 _FUNCTIONS = {
     **{
         name: f"tf.{name}" for name in
-        "exp sqrt sin cos tan sinh cosh tanh floor round maximum minimum abs sign".split()
+        "exp sqrt sin cos tan sinh cosh tanh floor round abs sign".split()
     },
     **{
         name: f"tf.math.{name}"
@@ -106,6 +106,15 @@ def _function(name: str, dtype: DType | None = None) -> Row:
             _operand(op, i, own, tensor=i == 0 or name.startswith("_")) for i in range(len(op.args))
         )
         return call(name, *args)
+
+    return row
+
+
+def _extreme(name: str) -> Row:
+    """`maximum` or `minimum`, a helper where it has a derivative."""
+
+    def row(op: Operation) -> Expr:
+        return _function(f"_{name}" if _common(op) == "f32" else f"tf.{name}")(op)
 
     return row
 
@@ -250,7 +259,7 @@ def _take_along(op: Operation) -> Expr:
         return call("tf.gather", x, index, axis=number(-1), batch_dims=number(rank - 1))
     chosen = call(
         "tf.one_hot", index, op.size(whole.shape[op.axis]), Constant(True), Constant(False),
-        axis=number(op.axis), dtype=DTYPES["bool"],
+        axis=number(picked.rank + 1 + op.axis), dtype=DTYPES["bool"],
     )  # fmt: skip
     if whole.dtype == "bool":
         return call("tf.reduce_any", BinOp("&", chosen, x), number(op.axis))
@@ -270,7 +279,7 @@ _SYMBOLS: dict[str, BinaryOperator] = {
 _COMPARATORS: dict[str, Comparator] = {
     "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
 }  # fmt: skip
-_OF_NUMBERS = frozenset("abs sign relu maximum minimum".split())
+_OF_NUMBERS = frozenset("abs sign relu".split())
 
 TABLE = Table(
     module="tf",
@@ -282,6 +291,8 @@ TABLE = Table(
         **{name: _infix(symbol) for name, symbol in _SYMBOLS.items()},
         **{name: _comparison(symbol) for name, symbol in _COMPARATORS.items()},
         **{name: _reduced(name) for name in "sum prod max min any all".split()},
+        "maximum": _extreme("maximum"),
+        "minimum": _extreme("minimum"),
         "neg": lambda op: UnaryOp("-", _operand(op, 0, _number(op))),
         "square": lambda op: (
             BinOp("**", op.args[0], Constant(2))

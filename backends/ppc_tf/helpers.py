@@ -142,6 +142,30 @@ def _logaddexp_alike(x, y):
     return total, lambda dy: (tf.sigmoid(gap) * dy, tf.sigmoid(-gap) * dy)
 '''
 
+_MAXIMUM = '''
+def _maximum(x, y):
+    """The larger of x and y; where they tie, each has half of the derivative."""
+    return _maximum_alike(*_alike(x, y))
+
+
+@tf.custom_gradient
+def _maximum_alike(x, y):
+    share = 0.5 * (1 + tf.sign(x - y))
+    return tf.maximum(x, y), lambda dy: (share * dy, (1 - share) * dy)
+'''
+
+_MINIMUM = '''
+def _minimum(x, y):
+    """The smaller of x and y; where they tie, each has half of the derivative."""
+    return _minimum_alike(*_alike(x, y))
+
+
+@tf.custom_gradient
+def _minimum_alike(x, y):
+    share = 0.5 * (1 + tf.sign(y - x))
+    return tf.minimum(x, y), lambda dy: (share * dy, (1 - share) * dy)
+'''
+
 _ALIKE = '''
 def _alike(x, y):
     """Two arrays, repeated to a common shape."""
@@ -360,6 +384,8 @@ HELPERS = Templates(
         "_lgamma_correction": _LGAMMA_CORRECTION,
         "_lbeta": _LBETA,
         "_logaddexp": _LOGADDEXP,
+        "_maximum": _MAXIMUM,
+        "_minimum": _MINIMUM,
         "_xlogy": _XLOGY,
         "_xlog1py": _XLOG1PY,
         "_log_ndtr": _LOG_NDTR,

@@ -34,11 +34,13 @@ def graph_source(dialect: Dialect, graph: Graph) -> str:
     return print_module(_module(dialect, graph))
 
 
-def compile_graph(dialect: Dialect, graph: Graph) -> Callable[..., dict[str, Any]]:
+def compile_graph(
+    dialect: Dialect, graph: Graph, **constants: object
+) -> Callable[..., dict[str, Any]]:
     """A function of inputs by node name and, as `sizes=`, of named sizes: the outputs by name.
 
     It imports the backend's library when called the first time. Meant for tests: a program is
-    emitted as a whole.
+    emitted as a whole. `constants` replace those at the head of the module.
     """
     code = compile(graph_source(dialect, graph), f"<ppc {graph.name}>", "exec")
     cache: dict[str, Any] = {}
@@ -46,6 +48,7 @@ def compile_graph(dialect: Dialect, graph: Graph) -> Callable[..., dict[str, Any
     def run(inputs: Mapping[str, Any], *, sizes: Mapping[str, int] | None = None) -> dict[str, Any]:
         if not cache:
             exec(code, cache)  # noqa: S102  # printed from a tree, where no text of a user is code
+            cache.update(constants)
         result: dict[str, Any] = cache["evaluate"](inputs, sizes or {})
         return result
 
