@@ -150,7 +150,7 @@ def _maximum(x, y):
 
 @tf.custom_gradient
 def _maximum_alike(x, y):
-    share = 0.5 * (1 + tf.sign(x - y))
+    share = 0.5 * (tf.cast(x > y, x.dtype) + tf.cast(x >= y, x.dtype))
     return tf.maximum(x, y), lambda dy: (share * dy, (1 - share) * dy)
 '''
 
@@ -162,7 +162,7 @@ def _minimum(x, y):
 
 @tf.custom_gradient
 def _minimum_alike(x, y):
-    share = 0.5 * (1 + tf.sign(y - x))
+    share = 0.5 * (tf.cast(x < y, x.dtype) + tf.cast(x <= y, x.dtype))
     return tf.minimum(x, y), lambda dy: (share * dy, (1 - share) * dy)
 '''
 
