@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import linecache
 from collections.abc import Mapping
-from operator import attrgetter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -30,15 +29,17 @@ class JaxBackend:
 
     def emit(self, program: Program) -> str:
         """The text of a program that stands alone on jax and optax."""
-        from ppc_jax.program import emit
+        from ppc.emit.module.program import emit
+        from ppc_jax.dialect import DIALECT
 
-        return emit(program)
+        return emit(DIALECT, program)
 
     def emit_function(self, graph: Graph) -> str:
         """The text of a module with the function `query` of a positional graph."""
-        from ppc_jax.scope import emit_function
+        from ppc.emit.module.scope import emit_function
+        from ppc_jax.dialect import DIALECT
 
-        return emit_function(graph)
+        return emit_function(DIALECT, graph)
 
     def load(self, text: str, name: str) -> ModuleType:
         """The module that an emitted text is; the same text gives the same module.
@@ -59,6 +60,9 @@ class JaxBackend:
         import jax
         import numpy as np
 
+        from ppc.emit.module.interface import parameters_by_name
+        from ppc_jax.dialect import DIALECT
+
         _check_optimizer(settings.optimizer)
         options: dict[str, Any] = {
             "epochs": settings.epochs,
@@ -74,7 +78,8 @@ class JaxBackend:
             options["callback"] = lambda fit, total: progress(total, fit.losses)
         data = module.prepare(*arrays.values())
         fit = module.fit(jax.random.key(settings.seed), data, **options)
-        return FitOutcome(_by_name(fit.params, settings.program), np.asarray(fit.losses))
+        found = parameters_by_name(fit.params, settings.program, DIALECT)
+        return FitOutcome({n: np.asarray(x) for n, x in found.items()}, np.asarray(fit.losses))
 
     def call(
         self,
@@ -133,14 +138,3 @@ def _device(array: Array) -> Any:
     import jax.numpy as jnp
 
     return jnp.asarray(array, float) if array.dtype.kind == "f" else jnp.asarray(array)
-
-
-def _by_name(params: Any, program: Program) -> dict[str, Array]:
-    """The arrays of `Params` by the names that the parameters have in the graphs."""
-    import numpy as np
-
-    from ppc_jax.interface import Interface
-
-    io = Interface(program)
-    paths = {p.name: io.path(p.name).removeprefix("params.") for p in program.parameters}
-    return {name: np.asarray(attrgetter(path)(params)) for name, path in paths.items()}

@@ -62,7 +62,8 @@ def grouped(group: Int[Array, " N"], g):  # noqa: F722
 
 
 def test_positions_that_an_axis_lacks_are_told() -> None:
-    with pytest.raises(DataError, match=r"'group' .* from 0 to 2; it is not in rows 1, 3 \(2 of 4\)"):
+    told = r"'group' .* from 0 to 2; it is not in rows 1, 3 \(2 of 4\)"
+    with pytest.raises(DataError, match=told):
         grouped([0, -1, 2, 3], g=3).fit({"y": np.zeros(4)}, inf.inference.VI(epochs=1))
     with pytest.raises(DataError, match=r"'group' must be whole numbers; it is not in row 1"):
         grouped(np.array([0.0, 0.5, 2.0]), g=3).fit({"y": X[:3, 0]}, inf.inference.VI(epochs=1))

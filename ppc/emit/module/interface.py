@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
 
+from ppc.emit.module.dialect import Dialect
+from ppc.emit.module.scope import MODULE_NAMES, Root
 from ppc.emit.names import Names, identifier
 from ppc.emit.program import Parameter, Program
 from ppc.emit.tree import (
@@ -17,7 +21,13 @@ from ppc.emit.tree import (
     dotted,
 )
 from ppc.ir.sizes import Size
-from ppc_jax.scope import MODULE_NAMES, Root
+
+
+def parameters_by_name(params: Any, program: Program, dialect: Dialect) -> dict[str, Any]:
+    """The arrays of a program's `Params` by the names that the parameters have in the graphs."""
+    io = Interface(program, dialect)
+    paths = {p.name: io.path(p.name).removeprefix("params.") for p in program.parameters}
+    return {name: attrgetter(path)(params) for name, path in paths.items()}
 
 
 @dataclass(slots=True)
@@ -25,6 +35,7 @@ class Interface:
     """The names and expressions that the parts of one program share."""
 
     program: Program
+    dialect: Dialect
     names: Names = field(init=False)
     groups: dict[str, dict[str, Parameter]] = field(init=False)  # layer to its fields
     classes: dict[tuple[str, ...], str] = field(init=False)  # fields of a layer to their class
@@ -35,7 +46,7 @@ class Interface:
 
     def __post_init__(self) -> None:
         program = self.program
-        self.names = Names(MODULE_NAMES)
+        self.names = Names([*MODULE_NAMES, *self.dialect.names])
         self.groups = {}
         for p in program.parameters:
             group, _, own = p.name.rpartition(".")
@@ -80,6 +91,11 @@ class Interface:
         if self.rowwise:
             return "rowwise"
         return "packed" if self.packed else "plain"
+
+    @property
+    def opt_state(self) -> Expr:
+        """The type of the state of the optimiser."""
+        return Name("OptState") if self.rowwise else self.dialect.opt_state
 
     def where(self, group: str) -> str:
         """The path of the tuple that holds a parameter or a layer."""
@@ -131,11 +147,11 @@ class Interface:
         return Call(Name("Params"), tuple(parts))
 
     @property
-    def rest(self) -> tuple[tuple[str, str], ...]:
+    def rest(self) -> tuple[tuple[str, Expr], ...]:
         """The parameters of the loss besides parameters and noise, with their types."""
         if self.batched:
-            return (("batch", "Data"), ("weight", "Array"))
-        return (("data", "Data"),)
+            return (("batch", Name("Data")), ("weight", self.dialect.array))
+        return (("data", Name("Data")),)
 
     def rows_expr(self) -> Expr:
         """The number of rows of the batched plate."""
