@@ -52,7 +52,7 @@ MODULE_NAMES = (
     "plan posterior predict predict_mean prepare read_csv read_data read_npz "
     "REPLAY_BLOCKS Rows run_block run_command sample_prior save_fit Shared SIZES Sizes sizes "
     "stalled start_fit State take take_rows unconstrain unconstrained_log_density update_rows "
-    "weight"
+    "weight check_out"
 ).split()
 
 
