@@ -393,7 +393,7 @@ def _check_rows(name: str, good: np.ndarray, what: str) -> None:
     if len(bad):
         shown = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
         rows = f"row {shown}" if len(bad) == 1 else f"{len(bad)} rows: {shown}"
-        raise ValueError(f"{name} is not among {what} in {rows}")
+        raise ValueError(f"{name} must be {what}; it is not in {rows}")
 
 
 def read_npz(path: str) -> dict[str, np.ndarray]:
