@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from ppc.api import datamodel as datamodel
     from ppc.api import observe as observe
     from ppc.api import probmodel as probmodel
+    from ppc.compiled import CompiledProgram as CompiledProgram
+    from ppc.compiled import compile as compile
 
+_COMPILED = ("CompiledProgram", "compile")
 _API = ("ModelFunction", "Parameter", "ProbModel", "datamodel", "observe", "probmodel")
 
 
@@ -35,6 +38,8 @@ def __getattr__(name: str) -> Any:
 
     if name in ("inference", "tf"):
         return import_module(f"ppc.{name}")
+    if name in _COMPILED:
+        return getattr(import_module("ppc.compiled"), name)
     api = import_module("ppc.api")
     if name in _API:
         return getattr(api, name)
@@ -48,4 +53,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from ppc.distributions import DISTRIBUTIONS
 
-    return sorted({*globals(), *_API, "inference", "tf", *DISTRIBUTIONS})
+    return sorted({*globals(), *_API, *_COMPILED, "inference", "tf", *DISTRIBUTIONS})

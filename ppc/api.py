@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,7 +13,7 @@ from ppc.diagnostics import (
     QueryError,
     StateError,
 )
-from ppc.diagnostics.command import NotInModel
+from ppc.diagnostics.command import NotInModel, SettingsIgnored
 from ppc.diagnostics.data import (
     BadNumber,
     NotFitted,
@@ -191,11 +192,20 @@ class ProbModel:
         *,
         backend: str | None = None,
     ) -> str:
-        """The text of the program that fits this model: what `fit` would run."""
-        from ppc.inference.fit import program
+        """The text of the program that fits this model: what `fit` would run.
+
+        Its command has the epochs, batch size and learning rate of the method as defaults.
+        """
+        from ppc.emit.program import assemble
+        from ppc.inference.fit import standing_alone
         from ppc.registry import backend as find
 
-        return find(backend).emit(program(self, tuple(observed), inference_method))
+        names = (observed,) if isinstance(observed, str) else tuple(observed)
+        if inference_method.optimizer is not None:
+            kind = type(inference_method).__name__
+            ignored = SettingsIgnored(method=kind, names=("optimizer",))
+            warnings.warn(f"{ignored.message()}; {ignored.help()}", UserWarning, stacklevel=2)
+        return find(backend).emit(assemble(standing_alone(self, names, inference_method)))
 
     def _fitted(self, call: str) -> Fitted:
         if self.fitted is None:

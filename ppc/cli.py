@@ -113,8 +113,9 @@ def emit(
 ) -> None:
     """Print the program that fits a model: a file that stands alone."""
     from ppc.commands import graphs
-    from ppc.commands.output import show, write
+    from ppc.commands.output import show
     from ppc.emit.program import assemble
+    from ppc.emit.saving import write
     from ppc.registry import backend as find
 
     target = find(backend)

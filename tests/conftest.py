@@ -31,6 +31,14 @@ def every_built_graph_round_trips() -> Iterator[None]:
         yield
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-goldens",
+        action="store_true",
+        help="write the emitted programs of tests/programs/goldens anew; read what changed",
+    )
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests come last, so that most mistakes show at once."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

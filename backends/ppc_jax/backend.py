@@ -60,6 +60,9 @@ class JaxBackend:
         import jax
         import numpy as np
 
+        from ppc.emit.module.interface import Interface
+        from ppc_jax.dialect import DIALECT
+
         _check_optimizer(settings.optimizer)
         options: dict[str, Any] = {
             "epochs": settings.epochs,
@@ -75,7 +78,8 @@ class JaxBackend:
             options["callback"] = lambda fit, total: progress(total, fit.losses)
         data = module.prepare(*arrays.values())
         fit = module.fit(jax.random.key(settings.seed), data, **options)
-        return FitOutcome(_flat(fit.params), np.asarray(fit.losses))
+        params = Interface(settings.program, DIALECT).by_name(fit.params)
+        return FitOutcome({n: np.asarray(x) for n, x in params.items()}, np.asarray(fit.losses))
 
     def call(
         self,
@@ -134,18 +138,3 @@ def _device(array: Array) -> Any:
     import jax.numpy as jnp
 
     return jnp.asarray(array, float) if array.dtype.kind == "f" else jnp.asarray(array)
-
-
-def _flat(params: Any) -> dict[str, Array]:
-    """Parameters by name: `nn1_0.kernel` for a field of a layer."""
-    import numpy as np
-
-    parts = (params.shared, params.rows) if hasattr(params, "shared") else (params,)
-    flat: dict[str, Array] = {}
-    for part in parts:
-        for name, value in part._asdict().items():
-            if hasattr(value, "_asdict"):
-                flat |= {f"{name}.{own}": np.asarray(v) for own, v in value._asdict().items()}
-            else:
-                flat[name] = np.asarray(value)
-    return flat

@@ -60,6 +60,8 @@ class TensorFlowBackend:
         """Run `module.fit` on checked data."""
         import numpy as np
 
+        from ppc.emit.module.interface import Interface
+        from ppc_tf.dialect import DIALECT
         from ppc_tf.optimizers import adapted
 
         options: dict[str, Any] = {
@@ -76,7 +78,8 @@ class TensorFlowBackend:
             options["callback"] = lambda fit, total: progress(total, fit.losses)
         data = module.prepare(*arrays.values())
         fit = module.fit(_key(settings.seed), data, **options)
-        return FitOutcome(_flat(fit.params), np.asarray(fit.losses))
+        params = Interface(settings.program, DIALECT).by_name(fit.params)
+        return FitOutcome({n: x.numpy() for n, x in params.items()}, np.asarray(fit.losses))
 
     def call(
         self,
@@ -126,16 +129,3 @@ def _tensor(array: Array) -> Any:
 
     kinds = {"f": tf.float32, "i": tf.int32, "u": tf.int32, "b": tf.bool}
     return tf.constant(array, kinds[array.dtype.kind])
-
-
-def _flat(params: Any) -> dict[str, Array]:
-    """Parameters by name: `nn1_0.kernel` for a field of a layer."""
-    parts = (params.shared, params.rows) if hasattr(params, "shared") else (params,)
-    flat: dict[str, Array] = {}
-    for part in parts:
-        for name, value in part._asdict().items():
-            if hasattr(value, "_asdict"):
-                flat |= {f"{name}.{own}": v.numpy() for own, v in value._asdict().items()}
-            else:
-                flat[name] = value.numpy()
-    return flat

@@ -284,3 +284,32 @@ class BadOptimizer(Mistake):
             f"backend {self.backend!r} takes, for example, optimizer={self.example}; "
             "without optimizer= it is Adam with learning_rate="
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedUnsaid(Mistake):
+    """A compilation that was not told what is observed, where nothing tells it."""
+
+    code: ClassVar[str] = "observed"
+    model: str
+    sites: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"which sites of {self.model} are observed was not said"
+
+    def help(self) -> str:
+        return f"ppc.compile(..., observed=[...]) names them; the sites are {listed(self.sites)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoBatches(Mistake):
+    """A batch size for a program whose steps see all rows."""
+
+    code: ClassVar[str] = "no-batches"
+    model: str
+
+    def message(self) -> str:
+        return f"the program for {self.model} was compiled without batches: each step sees all rows"
+
+    def help(self) -> str:
+        return "leave batch_size away here; ppc.compile(..., batch_size=100) makes one with batches"

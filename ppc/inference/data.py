@@ -26,6 +26,7 @@ from ppc.diagnostics.data import (
     WrongKind,
 )
 from ppc.ir.nodes import Data, Graph, observed_node
+from ppc.ir.sizes import Size
 from ppc.ir.types import DType, Tensor
 from ppc.objective.support import supports
 
@@ -132,7 +133,7 @@ def _fit(
 ) -> Array | None:
     """The array with the model's rank, its sizes checked against those known."""
     dims = [*(graph.axis(axis).size for axis in type_.axes), *type_.shape]
-    array = _unit_axis(name, array, len(dims), type_, notes)
+    array = _unit_axis(name, array, dims, sizes, notes)
     if array.ndim != len(dims):
         mistakes.append(DataRank(name=name, shape=array.shape, type=str(type_), wanted=len(dims)))
         return None
@@ -157,10 +158,10 @@ def _fit(
     return array
 
 
-def _unit_axis(name: str, array: Array, rank: int, type_: Tensor, notes: list[str]) -> Array:
+def _unit_axis(name: str, array: Array, dims: list[Size], sizes: _Sizes, notes: list[str]) -> Array:
     """Add or drop one trailing axis of size 1, if that is all that differs."""
-    last = type_.shape[-1].value if type_.shape else None
-    if array.ndim == rank - 1 and last == 1:
+    rank = len(dims)
+    if array.ndim == rank - 1 and dims[-1].evaluate(sizes.values) == 1:
         notes.append(f"{name}: shape {array.shape} taken as {(*array.shape, 1)}")
         return array[..., None]
     if array.ndim == rank + 1 and array.ndim and array.shape[-1] == 1:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ppc import registry
-from ppc.compiler import Compilation, Options, as_function, compile_loss
+from ppc.compiler import Compilation, FitDefaults, Options, as_function, compile_loss
 from ppc.diagnostics import DataError
 from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss
 from ppc.emit.program import Program, assemble
@@ -65,16 +65,23 @@ class Fitted:
         return found.call(module, {**self.arrays, **self.raw}, self.sizes, 0)
 
 
-def compiled(model: ProbModel, observed: tuple[str, ...], method: VI) -> Compilation:
-    """The compilation of a fit. Raises CompileError."""
+def compiled(
+    model: ProbModel, observed: tuple[str, ...], method: VI, defaults: FitDefaults | None = None
+) -> Compilation:
+    """The compilation of a fit. Raises CompileError.
+
+    `defaults` are those of the program's own command, of which a fit from Python sees nothing.
+    """
     guide = method.qmodel.ir if method.qmodel is not None else None
     plates = batches.plates(model.ir, observed) if method.batch_size is not None else ()
-    return compile_loss(model.ir, guide, Options(observed, plates))
+    return compile_loss(model.ir, guide, Options(observed, plates, fit=defaults or FitDefaults()))
 
 
-def program(model: ProbModel, observed: tuple[str, ...], method: VI) -> Program:
-    """The program that fits `model`. Raises CompileError."""
-    return assemble(compiled(model, observed, method))
+def standing_alone(model: ProbModel, observed: tuple[str, ...], method: VI) -> Compilation:
+    """The compilation of a program whose command does by default what `method` says."""
+    size = method.batch_size or FitDefaults().batch_size
+    defaults = FitDefaults(method.epochs, size, method.learning_rate)
+    return compiled(model, observed, method, defaults)
 
 
 def fit(
@@ -85,15 +92,21 @@ def fit(
     seed: int | None,
     backend: str | None,
     progress: bool | None,
+    ready: Compilation | None = None,
+    clip: bool = False,
 ) -> Fitted:
-    """Fit a model; see `ProbModel.fit`."""
+    """Fit a model; see `ProbModel.fit`.
+
+    `ready` is a compilation made before, to whose observed sites the data must belong. With
+    `clip` a batch has at most as many rows as there are.
+    """
     seed = next_seed(seed)
     arguments = _arguments(model, method)
-    checked = _checked(model.ir, data, arguments)
+    checked = _checked(model.ir, data, arguments, ready)
     observed = tuple(s.name for s in model.ir.samples if s.name in data)
-    c = compiled(model, observed, method)
+    c = ready or compiled(model, observed, method)
     plan = assemble(c)
-    _check_batch(plan, checked, method)
+    batch_size = _batch_size(plan, checked, method, clip=clip)
     if model.fitted is not None:
         warnings.warn(
             "Fit was called before. This restarts the inference from its initial values.",
@@ -108,9 +121,10 @@ def fit(
             module,
             arrays,
             registry.FitSettings(
+                program=plan,
                 seed=seed,
                 epochs=method.epochs,
-                batch_size=method.batch_size if plan.batch else None,
+                batch_size=batch_size,
                 learning_rate=method.learning_rate,
                 optimizer=method.optimizer,
                 sizes={n: checked.sizes.get(n, v or 0) for n, v in plan.hypers.items()},
@@ -138,7 +152,12 @@ def _arguments(model: ProbModel, method: VI) -> dict[str, Array]:
     return {**guide, **model.arrays}
 
 
-def _checked(model: Graph, data: Mapping[str, Any], arguments: Mapping[str, Array]) -> Checked:
+def _checked(
+    model: Graph,
+    data: Mapping[str, Any],
+    arguments: Mapping[str, Array],
+    ready: Compilation | None,
+) -> Checked:
     own = any(observed_node(site) for site in model.samples)
     if isinstance(data, Mapping) and not data and not own:
         sites = tuple(entries(model))
@@ -147,17 +166,22 @@ def _checked(model: Graph, data: Mapping[str, Any], arguments: Mapping[str, Arra
         )
     given = {**arguments, **data} if isinstance(data, Mapping) else data
     required = tuple(node.name for node in model.data)
-    return check(model, given, required=required)
+    if ready is None:
+        return check(model, given, required=required)
+    required += tuple(name for name in ready.options.observed if name in entries(model))
+    return check(model, given, required=required, allowed=(*required, *arguments))
 
 
-def _check_batch(plan: Program, checked: Checked, method: VI) -> None:
+def _batch_size(plan: Program, checked: Checked, method: VI, *, clip: bool) -> int | None:
+    """The rows of a batch; None where a step sees all. Raises DataError if there are fewer."""
     if plan.batch is None or method.batch_size is None:
-        return
+        return None
     column = next(c for c in plan.columns if c.rows is not None and c.given)
     assert column.rows is not None
-    rows = checked.arrays[column.name].shape[column.rows]
-    if method.batch_size > rows:
+    rows: int = checked.arrays[column.name].shape[column.rows]
+    if method.batch_size > rows and not clip:
         raise DataError(BatchTooLarge(batch_size=method.batch_size, rows=rows))
+    return min(method.batch_size, rows)
 
 
 class _Progress:

@@ -216,6 +216,7 @@ def _from_guide(builder: Builder, guide: Graph, asked: Query) -> dict[str, _Fact
     def in_guide(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         if site.name in asked.given:
             return builder.value(site.name)
+        name_parameters(builder, site, args, prefix="q_")
         value = _drawn(builder, site, dist, args, site.name)
         if site.role == "latent" and site.name not in unknown:
             factors[site.name] = _Factor(dist, args, value)

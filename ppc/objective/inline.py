@@ -51,10 +51,15 @@ def draw(
     return distribution.draw(NoiseSource(builder, site.name, type_, distribution.event_rank), args)
 
 
-def name_parameters(builder: Builder, site: Sample, args: Mapping[str, Value]) -> None:
-    """Call the parameters of a site after it: `x_loc`, where they have no name of their own."""
+def name_parameters(
+    builder: Builder, site: Sample, args: Mapping[str, Value], *, prefix: str = ""
+) -> None:
+    """Call the parameters of a site after it: `x_loc`, where they have no name of their own.
+
+    Those of the guide have the `prefix` "q_".
+    """
     for parameter, arg in args.items():
-        builder.suggest(arg, f"{site.name}_{parameter}")
+        builder.suggest(arg, f"{prefix}{site.name}_{parameter}")
 
 
 def rename(builder: Builder, value: Value, name: str) -> Value:

@@ -105,7 +105,7 @@ picked = jnp.take_along_axis(v, y[:, None], axis=-1)[:, 0]
 turned = v.T
 both = x.sum((-2, -1))
 some = x[..., ::2]
-rows = jnp.asarray(float(2 * n + 1)) / 2.0
+rows = float(2 * n + 1) / 2.0
 ones = jnp.ones((n, k))
 hot = jax.nn.one_hot(y, 4)"""
     )

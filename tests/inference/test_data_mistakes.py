@@ -45,7 +45,7 @@ def refused(data: object, **options: object) -> str:
         ({"x": np.where(np.arange(12).reshape(6, 2) == 5, np.nan, 0)},
          "'x' has NaN or infinity in row 2 (1 of 6)"),
         ({"x": X, "count": COUNT - 2},
-         "'count' is not among whole numbers from 0 upwards in rows 0, 1 (2 of 6)"),
+         "'count' must be whole numbers from 0 upwards; it is not in rows 0, 1 (2 of 6)"),
         ({"x": X, "count": COUNT + 0.5}, "in rows 0, 1, 2, 3, 4, ... (6 of 6)"),
         ({"x": np.zeros((0, 2))}, "'x' has no rows"),
     ],
@@ -62,15 +62,17 @@ def grouped(group: Int[Array, " N"], g):  # noqa: F722
 
 
 def test_positions_that_an_axis_lacks_are_told() -> None:
-    with pytest.raises(DataError, match=r"'group' .* from 0 to 2 in rows 1, 3 \(2 of 4\)"):
+    with pytest.raises(
+        DataError, match=r"'group' .* from 0 to 2; it is not in rows 1, 3 \(2 of 4\)"
+    ):
         grouped([0, -1, 2, 3], g=3).fit({"y": np.zeros(4)}, inf.inference.VI(epochs=1))
-    with pytest.raises(DataError, match=r"'group' is not among whole numbers in row 1"):
+    with pytest.raises(DataError, match=r"'group' must be whole numbers; it is not in row 1"):
         grouped(np.array([0.0, 0.5, 2.0]), g=3).fit({"y": X[:3, 0]}, inf.inference.VI(epochs=1))
 
 
 def test_all_mistakes_are_told_at_once() -> None:
     told = refused({"x": np.full((6, 2), np.inf), "count": COUNT - 1, "z": 1})
-    assert "nothing named 'z'" in told and "'x' has NaN" in told and "'count' is not among" in told
+    assert "nothing named 'z'" in told and "'x' has NaN" in told and "'count' must be" in told
 
 
 def test_a_batch_of_more_rows_than_there_are_is_refused() -> None:
@@ -88,6 +90,9 @@ def test_a_unit_axis_at_the_end_is_added_or_dropped() -> None:
     p = model(d=2)
     p.fit({"x": X, "count": COUNT[:, None]}, inf.inference.VI(epochs=1), seed=0)
     assert p.posterior_predictive("count", seed=0).sample()["count"].shape == (6,)
+    p = model(d=1)
+    p.fit({"x": X[:, 0], "count": COUNT}, inf.inference.VI(epochs=1), seed=0)
+    assert p.posterior_predictive("x", seed=0).sample()["x"].shape == (6, 1)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ LAYERS = (
     ("ppc.emit",),
     ("ppc.compiler", "ppc.emit.program", "ppc.emit.module"),
     ("ppc.registry", "ppc.inference"),
-    ("ppc.api", "ppc.roles", "ppc.explain", "ppc.tf"),
+    ("ppc.api", "ppc.compiled", "ppc.roles", "ppc.explain", "ppc.tf"),
     ("ppc.commands", "ppc.cli"),
 )
 RANK = {prefix: rank for rank, row in enumerate(LAYERS) for prefix in row}

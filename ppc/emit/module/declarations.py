@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from ppc.emit import tree
 from ppc.emit.module import templates
 from ppc.emit.module.interface import Interface
-from ppc.emit.names import identifier
 from ppc.emit.program import Column, NoiseArray, Parameter
 from ppc.emit.quote import statements
 from ppc.emit.tree import (
@@ -83,10 +82,10 @@ def param_field(io: Interface, group: str, fields: Mapping[str, Parameter]) -> S
         p = fields[""]
         note = f"  {p.note}" if p.note else ""
         return AnnAssign(
-            Name(identifier(group)), io.dialect.array, None, dims("f32", p.shape) + note
+            Name(io.fields[group]), io.dialect.array, None, dims("f32", p.shape) + note
         )
     shapes = ", ".join(f"{f} {dims('f32', p.shape)}" for f, p in fields.items())
-    return AnnAssign(Name(identifier(group)), Name(io.classes[tuple(fields)]), None, shapes)
+    return AnnAssign(Name(io.fields[group]), Name(io.classes[tuple(fields)]), None, shapes)
 
 
 def data_field(io: Interface, column: Column) -> Stmt:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
 
 from ppc.emit.module.dialect import Dialect
 from ppc.emit.module.scope import MODULE_NAMES, Root
@@ -30,6 +32,7 @@ class Interface:
     names: Names = field(init=False)
     groups: dict[str, dict[str, Parameter]] = field(init=False)  # layer to its fields
     classes: dict[tuple[str, ...], str] = field(init=False)  # fields of a layer to their class
+    fields: dict[str, str] = field(init=False)  # field of Params by parameter or layer
     columns: dict[str, str] = field(init=False)  # field of Data by array
     noises: dict[str, str] = field(init=False)  # field of Noise by noise node
     init_args: tuple[Expr, ...] = field(init=False, default=())
@@ -46,6 +49,8 @@ class Interface:
             if "" not in fields and tuple(fields) not in self.classes:
                 wanted = "Dense" if set(fields) <= {"kernel", "bias"} else "Layer"
                 self.classes[tuple(fields)] = self.names.fresh(wanted)
+        fields_of_params = Names()
+        self.fields = {group: fields_of_params.fresh(group) for group in self.groups}
         fields_of_data = Names()
         self.columns = {c.name: fields_of_data.fresh(c.label) for c in program.columns}
         fields_of_noise = Names()
@@ -92,11 +97,20 @@ class Interface:
         rows = any(p.rows is not None for p in self.groups[group].values())
         return "params.rows" if rows else "params.shared"
 
+    def path(self, name: str) -> str:
+        """Where a parameter stands: `params.nn1_0.kernel`."""
+        group, _, own = name.rpartition(".")
+        path = f"{self.where(group or name)}.{self.fields[group or name]}"
+        return f"{path}.{identifier(own)}" if group else path
+
+    def by_name(self, params: object) -> dict[str, Any]:
+        """The arrays of a `Params`, by the names that the parameters have in the graphs."""
+        paths = {p.name: self.path(p.name).removeprefix("params.") for p in self.program.parameters}
+        return {name: attrgetter(path)(params) for name, path in paths.items()}
+
     def param(self, name: str) -> Expr:
         """The expression of a parameter."""
-        group, _, own = name.rpartition(".")
-        path = f"{self.where(group or name)}.{identifier(group or name)}"
-        return dotted(f"{path}.{identifier(own)}" if group else path)
+        return dotted(self.path(name))
 
     def sizes_param(self) -> Param:
         """The parameter `sizes` of a function."""
@@ -123,7 +137,7 @@ class Interface:
             else:
                 made = tuple((identifier(f), outputs[p.name]) for f, p in own.items())
                 value = Call(Name(self.classes[tuple(own)]), (), made)
-            fields.setdefault(self.where(group), []).append((identifier(group), value))
+            fields.setdefault(self.where(group), []).append((self.fields[group], value))
         if not self.rowwise:
             return Call(Name("Params"), (), tuple(fields["params"]))
         parts = [Call(Name(f.capitalize()), (), tuple(fields.get(f"params.{f}", ())))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from ppc.emit import host
 from ppc.emit.keys import site_key
 from ppc.emit.module import templates
@@ -14,6 +16,7 @@ from ppc.emit.tree import (
     Assign,
     Call,
     Constant,
+    Dict,
     Expr,
     ExprStmt,
     Hex,
@@ -145,7 +148,6 @@ def equality_checks(io: Interface) -> list[Stmt]:
 
 def files(io: Interface) -> list[Stmt]:
     """Reading data, reading and writing fits, the command."""
-    listed = ", ".join(f"{c.name} {dims(c.dtype, c.shape)}" for c in io.program.columns if c.given)
     own = io.dialect.templates
     options: dict[str, Expr] = {}
     if io.batched:
@@ -154,6 +156,7 @@ def files(io: Interface) -> list[Stmt]:
         options["sizes"] = Name("sizes")
     return [
         load_data(io),
+        *(statements(templates.CSV) if _csv(io) else ()),
         *statements(templates.FILES),
         *statements(own["saving"]),
         *statements(
@@ -169,12 +172,31 @@ def files(io: Interface) -> list[Stmt]:
             own_packed_arg=packed_arg(io, "True"),
             size_options=size_options(io),
             sizes=chosen_sizes(io),
-            description=Constant(f"Fit {io.program.name} by SVI."),
-            data_help=Constant(f"npz with {listed}"),
+            model=io.program.name,
+            data_help=_data_help(io),
             **_defaults(io),
             **({"rows": io.rows_expr()} if io.batched else {}),
         ),
     ]
+
+
+def _data_help(io: Interface) -> str:
+    """What the file of data must have."""
+    given = [c for c in io.program.columns if c.given]
+    text = (
+        f"The data are an npz with {', '.join(f'{c.name} {dims(c.dtype, c.shape)}' for c in given)}"
+    )
+    if _csv(io):
+        titles = (c.name if len(c.shape) == 1 else f"{c.name}_0, {c.name}_1, ..." for c in given)
+        text += f"; or a csv with the columns {', '.join(titles)}"
+    # A percent sign is argparse's own.
+    return "\n".join(textwrap.wrap(f"{text}.".replace("%", "%%"), 84))
+
+
+def _csv(io: Interface) -> bool:
+    """Whether a table can hold the data."""
+    given = [c for c in io.program.columns if c.given]
+    return bool(given) and all(len(c.shape) in (1, 2) for c in given)
 
 
 def _defaults(io: Interface) -> dict[str, Expr | str]:
@@ -195,6 +217,9 @@ def load_data(io: Interface) -> Stmt:
     own = {c.name: names.fresh(c.name) for c in given}
     values: dict[str, Expr] = {name: Name(local) for name, local in own.items()}
     body: list[Stmt] = list(statements("arrays = read_npz(path)"))
+    if _csv(io):
+        ndims = Dict(tuple((Constant(c.name), Constant(len(c.shape))) for c in given))
+        body = list(statements("arrays = read_data(path, __ndims__)", ndims=ndims))
     for c in given:
         whole = "" if c.dtype == "f32" else ", whole=True"
         column = expression(
@@ -220,7 +245,7 @@ def load_data(io: Interface) -> Stmt:
     params = [Param("path", Name("str"))]
     if io.program.hypers:
         params.append(io.sizes_param())
-    doc = "Read the data from an npz, or raise ValueError with what is wrong with it."
+    doc = "Read the data from a file, or raise ValueError with what is wrong with them."
     return function("load_data", params, body, "Data", doc)
 
 

@@ -36,19 +36,31 @@ from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 
 _IMPORTS: Mapping[str, Import | ImportFrom] = {
-    **{name: Import(name) for name in ("argparse", "functools", "math", "os", "sys", "zipfile")},
+    **{
+        name: Import(name)
+        for name in (
+            "argparse",
+            "csv",
+            "functools",
+            "math",
+            "os",
+            "sys",
+            "zipfile",
+        )
+    },
     "np": Import("numpy", "np"),
     "Callable": ImportFrom("collections.abc", (("Callable", None),)),
     "NamedTuple": ImportFrom("typing", (("NamedTuple", None),)),
     "special": host.IMPORTS["special"],
 }
 MODULE_NAMES = (
-    "BLOCK_ELEMENTS BLOCK_STEPS Callable Data Fit NamedTuple Noise OptState Params Plan "
-    "REPLAY_BLOCKS Rows SIZES Shared Sizes State batch batch_rows block_steps data draw_noise "
-    "draw_rest explain fit init_params key load_data load_fit log_density loss loss_terms "
-    "main noise parameters params plan posterior predict prepare read_npz "
-    "run_block run_command sample_prior save_fit sizes stalled start_fit take take_rows "
-    "update_rows weight predict_mean constrain unconstrain unconstrained_log_density "
+    "batch batch_rows BLOCK_ELEMENTS BLOCK_STEPS block_steps Callable constrain Data data "
+    "draw_noise draw_rest explain Fit fit init_params key load_data load_fit log_density "
+    "loss loss_terms main NamedTuple Noise noise OptState pack parameters Params params Plan "
+    "plan posterior predict predict_mean prepare read_csv read_data read_npz "
+    "REPLAY_BLOCKS Rows run_block run_command sample_prior save_fit Shared SIZES Sizes sizes "
+    "stalled start_fit State take take_rows unconstrain unconstrained_log_density update_rows "
+    "weight"
 ).split()
 
 

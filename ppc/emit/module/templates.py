@@ -6,7 +6,7 @@ vector inside the loop, `sized` whether there are sizes that the data do not fix
 """
 
 CONSTANTS = """
-BLOCK_STEPS = 1024  # most steps in a block: one call of the compiled loop
+BLOCK_STEPS = __block_steps__  # most steps in a block: one call of the compiled loop
 BLOCK_ELEMENTS = 2**23  # most numbers of noise and data that a block reads
 REPLAY_BLOCKS = 64  # blocks between copies of the state, kept to find a failing site
 """
@@ -190,7 +190,7 @@ def _check_rows(name: str, good: np.ndarray, what: str) -> None:
     if len(bad):
         shown = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
         rows = f"row {shown}" if len(bad) == 1 else f"{len(bad)} rows: {shown}"
-        raise ValueError(f"{name} is not among {what} in {rows}")
+        raise ValueError(f"{name} must be {what}; it is not in {rows}")
 
 
 def read_npz(path: str) -> dict[str, np.ndarray]:
@@ -202,12 +202,81 @@ def read_npz(path: str) -> dict[str, np.ndarray]:
         raise ValueError(f"cannot read {path} as npz: {error}") from None
 '''
 
+CSV = '''
+def read_data(path: str, ndims: dict[str, int]) -> dict[str, np.ndarray]:
+    """The arrays of a csv or npz file, or ValueError where it cannot be read."""
+    return read_csv(path, ndims) if path.lower().endswith(".csv") else read_npz(path)
+
+
+def read_csv(path: str, ndims: dict[str, int]) -> dict[str, np.ndarray]:
+    """The arrays of a csv whose first line names its columns; others are not looked at.
+
+    An array y of one dimension is the column y. One of two, x, is the columns x_0, x_1,
+    ..., numbered from 0 or 1 and in any order; x.0 and x[0] will do as well.
+    """
+    rows = []
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, skipinitialspace=True)
+            titles = [title.strip() for title in next(lines, [])]
+            found = {n: _places(path, titles, n, ndim) for n, ndim in ndims.items()}
+            used = sum(found.values(), [])
+            for line in lines:
+                if line:
+                    where = f"{path}, line {lines.line_num}"
+                    rows.append(_numbers(where, titles, line, used))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"cannot read {path} as csv: {error}") from None
+    table = np.array(rows, float).reshape(len(rows), len(used))
+    arrays = {}
+    for name, own in found.items():
+        array, table = table[:, : len(own)], table[:, len(own) :]
+        arrays[name] = array if ndims[name] == 2 else array[:, 0]
+    return arrays
+
+
+def _places(path: str, titles: list[str], name: str, ndim: int) -> list[int]:
+    """The columns that make up an array."""
+    if titles.count(name) == 1:
+        return [titles.index(name)]
+    wanted = f"one column {name}"
+    if ndim == 2:
+        wanted = f"the columns {name}_0, {name}_1, ..., each once"
+        own = []
+        for at, title in enumerate(titles):
+            rest = title.removeprefix(name)
+            number = rest[1:].removesuffix("]" if rest[:1] == "[" else "")
+            if rest != title and rest[:1] in ("_", ".", "[") and number.isdecimal():
+                own.append((int(number), at))
+        own.sort()
+        numbers = [number for number, _ in own]
+        if numbers in (list(range(len(own))), list(range(1, len(own) + 1))) and own:
+            return [at for _, at in own]
+    raise ValueError(f"{path} needs {wanted}")
+
+
+def _numbers(where: str, titles: list[str], line: list[str], used: list[int]) -> list:
+    if len(line) != len(titles):
+        raise ValueError(f"{where}: {len(line)} values, but {len(titles)} columns")
+    numbers = []
+    for at in used:
+        try:
+            numbers.append(float(line[at]))
+        except ValueError:
+            text = f"{where}: {titles[at]} is {repr(line[at])}, no number"
+            raise ValueError(text) from None
+    return numbers
+'''
+
 COMMAND = '''
 def main() -> None:
-    """Fit the model to an npz file, as the options say."""
-    parser = argparse.ArgumentParser(description=__description__)
+    """Fit __model__ by SVI.
+
+    __data_help__
+    """
+    parser = argparse.ArgumentParser(description=main.__doc__)
     add = parser.add_argument
-    add("data", help=__data_help__)
+    add("data", help="file with the data")
     add("--epochs", type=_positive, default=__epochs__, help="in all (default: __epochs_text__)")
     if __batched__:
         add("--batch-size", type=_positive, help="rows of a batch (default: __batch_text__)")

@@ -1,0 +1,68 @@
+"""The emitted programs of the models of tests/models, and data that they take."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from model_suite import compiled
+from ppc_jax import BACKEND
+
+from ppc.emit.program import Program, assemble
+
+ROWS = 11
+BATCH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """A program, its text, and the module that it is."""
+
+    program: Program
+    text: str
+    module: ModuleType
+
+    @property
+    def batched(self) -> bool:
+        """Whether a step sees a batch of the rows."""
+        return self.program.batch is not None
+
+    def sizes(self) -> Any:
+        """`Sizes` of the module; None where the data fix them all."""
+        hypers = {name: value or 3 for name, value in self.program.hypers.items()}
+        return self.module.Sizes(**hypers) if hypers else None
+
+    def data(self) -> Any:
+        """`Data` of the right shapes, inside every support there is."""
+        known = dict(self.program.loss.sizes)
+        kinds = {"f32": (0.5, float), "i32": (1, int), "bool": (1, bool)}
+        arrays = []
+        for column in self.program.columns:
+            if column.given:
+                shape = [size.evaluate(known) or ROWS for size in column.shape]
+                arrays.append(np.full(shape, *kinds[column.dtype]))
+        return self.module.prepare(*arrays)
+
+    def plan(self, data: Any, *, own: bool = True) -> Any:
+        """`Plan` as the program's own command makes it, or for an optimiser of a user."""
+        fields: dict[str, Any] = {"optimizer": self.module._adam(0.05)}
+        if self.batched:
+            column = next(c for c in self.program.columns if c.rows is not None)
+            n = getattr(data, self.module.Data._fields[self.program.columns.index(column)])
+            fields |= {"n": n.shape[column.rows], "batches": -(-n.shape[column.rows] // BATCH)}
+        if (sizes := self.sizes()) is not None:
+            fields["sizes"] = sizes
+        if "packed" in self.module.Plan._fields:
+            fields["packed"] = own
+        return self.module.Plan(**fields)
+
+
+@functools.cache
+def emitted(name: str) -> Emitted:
+    """The program of a model of the suite."""
+    program = assemble(compiled(name))
+    text = BACKEND.emit(program)
+    return Emitted(program, text, BACKEND.load(text, f"fit_{name}"))
