@@ -60,7 +60,7 @@ class JaxBackend:
         import jax
         import numpy as np
 
-        from ppc.emit.module.interface import parameters_by_name
+        from ppc.emit.module.interface import Interface
         from ppc_jax.dialect import DIALECT
 
         _check_optimizer(settings.optimizer)
@@ -81,8 +81,8 @@ class JaxBackend:
             fit = module.fit(jax.random.key(settings.seed), data, **options)
         except FloatingPointError as error:  # the program's own finding, in its own words
             return FitOutcome({}, np.zeros(0, np.float32), failure=str(error))
-        found = parameters_by_name(fit.params, settings.program, DIALECT)
-        return FitOutcome({n: np.asarray(x) for n, x in found.items()}, np.asarray(fit.losses))
+        params = Interface(settings.program, DIALECT).by_name(fit.params)
+        return FitOutcome({n: np.asarray(x) for n, x in params.items()}, np.asarray(fit.losses))
 
     def call(
         self,

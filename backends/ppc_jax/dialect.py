@@ -50,6 +50,7 @@ DIALECT = Dialect(
     adam="_adam",
     float=call("jnp.result_type", Name("float")),
     errors=(),
+    block_steps=1024,
     donates=True,
     key=lambda seed: call("jr.key", seed),
     fold_in=lambda key, number: call("jr.fold_in", key, number),

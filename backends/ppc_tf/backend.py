@@ -60,7 +60,7 @@ class TensorFlowBackend:
         """Run `module.fit` on checked data."""
         import numpy as np
 
-        from ppc.emit.module.interface import parameters_by_name
+        from ppc.emit.module.interface import Interface
         from ppc_tf.dialect import DIALECT
         from ppc_tf.optimizers import adapted
 
@@ -77,9 +77,12 @@ class TensorFlowBackend:
             progress = settings.progress
             options["callback"] = lambda fit, total: progress(total, fit.losses)
         data = module.prepare(*arrays.values())
-        fit = module.fit(_key(settings.seed), data, **options)
-        found = parameters_by_name(fit.params, settings.program, DIALECT)
-        return FitOutcome({n: np.asarray(x) for n, x in found.items()}, np.asarray(fit.losses))
+        try:
+            fit = module.fit(_key(settings.seed), data, **options)
+        except FloatingPointError as error:  # the program's own finding, in its own words
+            return FitOutcome({}, np.zeros(0, np.float32), failure=str(error))
+        params = Interface(settings.program, DIALECT).by_name(fit.params)
+        return FitOutcome({n: x.numpy() for n, x in params.items()}, np.asarray(fit.losses))
 
     def call(
         self,

@@ -55,6 +55,7 @@ DIALECT = Dialect(
     adam="Adam",
     float=dotted("FLOAT.as_numpy_dtype"),
     errors=(dotted("tf.errors.OpError"),),
+    block_steps=4096,
     donates=False,
     key=lambda seed: expression("tf.constant([0, __seed__], tf.int64)", seed=seed),
     fold_in=lambda key, number: call("_fold_in", key, number),

@@ -54,6 +54,7 @@ class Dialect:
     adam: str  # what makes Adam from a learning rate
     float: Expr  # NumPy's type of the program's floats
     errors: Sequence[Expr]  # exceptions of the library that end the command with a line
+    block_steps: int  # in a block at most: so many that its call costs little beside them
     donates: bool  # whether `run_block` reuses the memory of the state that it takes
     key: Callable[[Expr], Expr]  # a key from a seed
     fold_in: Callable[[Expr, Expr], Expr]  # a key from a key and a number

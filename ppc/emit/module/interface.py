@@ -23,13 +23,6 @@ from ppc.emit.tree import (
 from ppc.ir.sizes import Size
 
 
-def parameters_by_name(params: Any, program: Program, dialect: Dialect) -> dict[str, Any]:
-    """The arrays of a program's `Params` by the names that the parameters have in the graphs."""
-    io = Interface(program, dialect)
-    paths = {p.name: io.path(p.name).removeprefix("params.") for p in program.parameters}
-    return {name: attrgetter(path)(params) for name, path in paths.items()}
-
-
 @dataclass(slots=True)
 class Interface:
     """The names and expressions that the parts of one program share."""
@@ -109,6 +102,11 @@ class Interface:
         group, _, own = name.rpartition(".")
         path = f"{self.where(group or name)}.{self.fields[group or name]}"
         return f"{path}.{identifier(own)}" if group else path
+
+    def by_name(self, params: object) -> dict[str, Any]:
+        """The arrays of a `Params`, by the names that the parameters have in the graphs."""
+        paths = {p.name: self.path(p.name).removeprefix("params.") for p in self.program.parameters}
+        return {name: attrgetter(path)(params) for name, path in paths.items()}
 
     def param(self, name: str) -> Expr:
         """The expression of a parameter."""

@@ -47,8 +47,9 @@ def init_params(io: Interface) -> Stmt:
     scope.draw_noise()
     outputs = scope.emit()
     for p in io.program.parameters:
-        if not p.shape:  # may be a number of Python, of which jit would compile a second loop
-            outputs[p.name] = call("jnp.asarray", outputs[p.name], Name("float"))
+        if not p.shape and io.dialect.table.numbers:
+            # May be a number of Python, for which the loop would be compiled a second time.
+            outputs[p.name] = io.dialect.constant(outputs[p.name], "f32")
     body = scope.finished(Return(io.params_of(outputs)))
     used = set(used_names(body))
     params = [Param("key", io.dialect.array)]

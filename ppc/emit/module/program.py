@@ -18,6 +18,7 @@ from ppc.emit.quote import statements
 from ppc.emit.tree import (
     Blank,
     Comment,
+    Constant,
     Module,
     Stmt,
 )
@@ -34,7 +35,7 @@ def module(io: Interface) -> Module:
     """The program as a tree."""
     model = [init_params(io), prepare(io), *loss(io), *noise(io)]
     body: list[Stmt] = [
-        *statements(templates.CONSTANTS),
+        *statements(templates.CONSTANTS, block_steps=Constant(io.dialect.block_steps)),
         *declarations(io),
         *_section("The model and its guide"),
         *model,

@@ -6,7 +6,7 @@ vector inside the loop, `sized` whether there are sizes that the data do not fix
 """
 
 CONSTANTS = """
-BLOCK_STEPS = 1024  # most steps in a block: one call of the compiled loop
+BLOCK_STEPS = __block_steps__  # most steps in a block: one call of the compiled loop
 BLOCK_ELEMENTS = 2**23  # most numbers of noise and data that a block reads
 REPLAY_BLOCKS = 64  # blocks between copies of the state, kept to find a failing site
 """
