@@ -167,10 +167,10 @@ def named_like_operations():
 @pytest.mark.parametrize(
     "labels, words",
     [
-        ([0, 1, 3], "'c' is not among whole numbers from 0 to 2 in row 2 (1 of 3)"),
-        ([0, -1, 2], "'c' is not among whole numbers from 0 to 2 in row 1 (1 of 3)"),
+        ([0, 1, 3], "'c' must be whole numbers from 0 to 2; it is not in row 2 (1 of 3)"),
+        ([0, -1, 2], "'c' must be whole numbers from 0 to 2; it is not in row 1 (1 of 3)"),
         ([0, 2**32 + 1, 2], "'c' has numbers that 32 bits cannot hold in row 1 (1 of 3)"),
-        ([0, 1.5, 2], "'c' is not among whole numbers in row 1 (1 of 3)"),
+        ([0, 1.5, 2], "'c' must be whole numbers; it is not in row 1 (1 of 3)"),
         ([0.0, 1.0, 2.0], ""),
         ([True, False, True], ""),
     ],
