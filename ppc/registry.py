@@ -27,6 +27,7 @@ DEFAULT = "jax"
 class FitSettings:
     """How a fit runs."""
 
+    program: Program  # of which the module is the text
     seed: int
     epochs: int
     batch_size: int | None  # None: every step sees all rows

@@ -276,7 +276,9 @@ def _fit(inferences: list[InferenceCall], asked: Asked) -> tuple[bool, FitDefaul
         epochs = _number(inferences, "epochs", _CALLED_EPOCHS)
         rate = _number(inferences, "learning_rate", defaults.learning_rate, kind=float)
         defaults = FitDefaults(int(epochs), defaults.batch_size, float(rate))
-    if size is None and inferences:
+    if size is None and not inferences:
+        size = defaults.batch_size
+    if size is None:
         _disagree(inferences, lambda call: call.method, "the method", "--batch-size")
         if inferences[0].method == "SVI":
             size = int(_number(inferences, "batch_size", defaults.batch_size))

@@ -36,15 +36,14 @@ class Emitted:
         return self.module.Sizes(**hypers) if hypers else None
 
     def data(self) -> Any:
-        """`Data` of the right shapes, of ones: on every support there is."""
+        """`Data` of the right shapes, inside every support there is."""
         known = dict(self.program.loss.sizes)
+        kinds = {"f32": (0.5, float), "i32": (1, int), "bool": (1, bool)}
         arrays = []
         for column in self.program.columns:
             if column.given:
                 shape = [size.evaluate(known) or ROWS for size in column.shape]
-                arrays.append(
-                    np.ones(shape, {"f32": float, "i32": int, "bool": bool}[column.dtype])
-                )
+                arrays.append(np.full(shape, *kinds[column.dtype]))
         return self.module.prepare(*arrays)
 
     def plan(self, data: Any, *, own: bool = True) -> Any:

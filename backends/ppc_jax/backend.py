@@ -29,15 +29,17 @@ class JaxBackend:
 
     def emit(self, program: Program) -> str:
         """The text of a program that stands alone on jax and optax."""
-        from ppc_jax.program import emit
+        from ppc.emit.module.program import emit
+        from ppc_jax.dialect import DIALECT
 
-        return emit(program)
+        return emit(DIALECT, program)
 
     def emit_function(self, graph: Graph) -> str:
         """The text of a module with the function `query` of a positional graph."""
-        from ppc_jax.scope import emit_function
+        from ppc.emit.module.scope import emit_function
+        from ppc_jax.dialect import DIALECT
 
-        return emit_function(graph)
+        return emit_function(DIALECT, graph)
 
     def load(self, text: str, name: str) -> ModuleType:
         """The module that an emitted text is; the same text gives the same module.
@@ -58,6 +60,9 @@ class JaxBackend:
         import jax
         import numpy as np
 
+        from ppc.emit.module.interface import Interface
+        from ppc_jax.dialect import DIALECT
+
         _check_optimizer(settings.optimizer)
         options: dict[str, Any] = {
             "epochs": settings.epochs,
@@ -76,7 +81,8 @@ class JaxBackend:
             fit = module.fit(jax.random.key(settings.seed), data, **options)
         except FloatingPointError as error:  # the program's own finding, in its own words
             return FitOutcome({}, np.zeros(0, np.float32), failure=str(error))
-        return FitOutcome(_flat(fit.params), np.asarray(fit.losses))
+        params = Interface(settings.program, DIALECT).by_name(fit.params)
+        return FitOutcome({n: np.asarray(x) for n, x in params.items()}, np.asarray(fit.losses))
 
     def call(
         self,
@@ -135,18 +141,3 @@ def _device(array: Array) -> Any:
     import jax.numpy as jnp
 
     return jnp.asarray(array, float) if array.dtype.kind == "f" else jnp.asarray(array)
-
-
-def _flat(params: Any) -> dict[str, Array]:
-    """Parameters by name: `nn1_0.kernel` for a field of a layer."""
-    import numpy as np
-
-    parts = (params.shared, params.rows) if hasattr(params, "shared") else (params,)
-    flat: dict[str, Array] = {}
-    for part in parts:
-        for name, value in part._asdict().items():
-            if hasattr(value, "_asdict"):
-                flat |= {f"{name}.{own}": np.asarray(v) for own, v in value._asdict().items()}
-            else:
-                flat[name] = np.asarray(value)
-    return flat

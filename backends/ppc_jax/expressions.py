@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import cast
 
 from ppc.diagnostics import InternalError
-from ppc.emit.function import used_names
 from ppc.emit.table import Operation, Row, Table, along, shared_rows
 from ppc.emit.tree import Expr, Import, ImportFrom, Name, call
 from ppc.ir.sizes import Size
@@ -25,16 +24,9 @@ IMPORTS: dict[str, Import | ImportFrom] = {
     "jr": Import("jax.random", "jr"),
     "lax": ImportFrom("jax", (("lax", None),)),
     "Array": ImportFrom("jax", (("Array", None),)),
-    "math": Import("math"),
-    "np": Import("numpy", "np"),
     "optax": Import("optax"),
+    "ravel_pytree": ImportFrom("jax.flatten_util", (("ravel_pytree", None),)),
 }
-
-
-def imports_used(*trees: object) -> list[Import | ImportFrom]:
-    """The imports of the modules that some trees name."""
-    names = {name for tree in trees for name in used_names(tree)}
-    return [item for name, item in IMPORTS.items() if name in names]
 
 
 _FUNCTIONS = {

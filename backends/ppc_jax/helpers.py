@@ -230,6 +230,13 @@ def _temme_slope(draw, a):
     return (first - second / a) / a
 '''
 
+_UNIFORM = '''
+def _uniform(key: Array, shape: tuple[int, ...]) -> Array:
+    """Uniform on the open interval (0, 1), so that its logarithm is finite."""
+    smallest = jnp.finfo(jnp.result_type(float)).tiny
+    return jr.uniform(key, shape, minval=smallest)
+'''
+
 # In the order in which a program prints them.
 HELPERS = Templates(
     {
@@ -242,5 +249,6 @@ HELPERS = Templates(
         "_xlog1py": _XLOG1PY,
         "_log_ndtr": _LOG_NDTR,
         "_log_gamma_draw": _LOG_GAMMA_DRAW,
+        "_uniform": _UNIFORM,
     }
 )

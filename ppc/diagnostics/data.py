@@ -146,7 +146,7 @@ class OutsideSupport(Mistake):
 
     def message(self) -> str:
         rows = rows_text(self.rows, self.total)
-        return f"{self.name!r} is not among {self.support} in {rows}"
+        return f"{self.name!r} must be {self.support}; it is not in {rows}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,7 +60,7 @@ def emit_body(
     """
     body = _Body(graph, table, inputs, sizes, names, source_comments, indent)
     body.run()
-    return body.statements, {name: body.exprs[node] for name, node in graph.outputs}
+    return body.statements, {name: body.result(node) for name, node in graph.outputs}
 
 
 def helpers_used(table: Table, tree: object) -> list[Stmt]:
@@ -124,6 +124,12 @@ class _Body:
             if uses[node.name] and node.name not in self.exprs:
                 self._node(node, nodes, uses[node.name])
 
+    def result(self, name: str) -> Expr:
+        """The expression of an output."""
+        if name in self.host and not self.table.numbers:
+            return self.table.array(self.exprs[name], self.graph.by_name()[name].type.dtype)
+        return self.exprs[name]
+
     def _uses(self, nodes: Mapping[str, Node]) -> Counter[str]:
         """How often each node that an output needs is used."""
         uses = Counter(name for _, name in self.graph.outputs)
@@ -137,7 +143,7 @@ class _Body:
             case Const():
                 expr = self._constant(node.value)
                 if node.type.rank:
-                    self._bind(node, self.table.array(expr), inline=uses == 1)
+                    self._bind(node, self.table.array(expr, node.type.dtype), inline=uses == 1)
                 else:
                     self.host.add(node.name)
                     self.exprs[node.name] = expr

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 # Aliases of modules that emitted programs import, whichever backend prints them.
 MODULES = frozenset(
-    "argparse csv functools itertools jax jnp jr jsp lax math np optax os re scipy special sys tf "
+    "argparse csv functools itertools jax jnp jr jsp lax math np optax os scipy special sys tf "
     "time tqdm zipfile".split()
 )
 _RESERVED = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | MODULES
@@ -54,8 +54,8 @@ def identifier(text: str) -> str:
     """A readable ASCII identifier for any text; not unique, and it may be a keyword."""
     spelt = "".join(c if c.isascii() else _spelt(c) for c in text)
     name = re.sub(r"\W+", "_", spelt, flags=re.ASCII)
-    if name != text:
-        name = name.strip("_")
+    # Fields of a NamedTuple cannot start with "_"; what does is the program's own.
+    name = name.lstrip("_") if name == text else name.strip("_")
     if not name:
         return "x"
     return f"x_{name}" if name[0].isdigit() else name

@@ -142,7 +142,7 @@ class _Filler(read.Filler):
         return _HOLE.sub(fill, text)
 
 
-_DUNDERS = frozenset({"__name__", "__main__", "__init__", "__file__", "__version__"})
+_DUNDERS = frozenset({"__doc__", "__name__", "__main__", "__init__", "__file__", "__version__"})
 EXPRS: tuple[type, ...] = get_args(tree.Expr)
 STMTS: tuple[type, ...] = get_args(tree.Stmt)
 

@@ -32,7 +32,7 @@ from ppc.emit.tree import (
 from ppc.ir.nodes import Attr
 from ppc.ir.primitives import shape_of
 from ppc.ir.sizes import FloorDiv, Size
-from ppc.ir.types import Tensor
+from ppc.ir.types import DType, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,17 @@ class Table:
     module: str
     rows: Mapping[str, Row]
     helpers: Mapping[str, Sequence[Stmt]] = field(default_factory=dict)
+    constant: Callable[[Expr, DType], Expr] | None = None  # None: `module.array(...)`
+    numbers: bool = True  # whether a number of Python will do for an array in a result
 
     def covers(self, primitive: str) -> bool:
         """Whether there is a row."""
         return primitive in self.rows
 
-    def array(self, value: Expr) -> Expr:
+    def array(self, value: Expr, dtype: DType) -> Expr:
         """A number or a nested list as an array."""
+        if self.constant is not None:
+            return self.constant(value, dtype)
         return call(f"{self.module}.array", value)
 
 

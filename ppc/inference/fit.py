@@ -122,6 +122,7 @@ def fit(
             module,
             arrays,
             registry.FitSettings(
+                program=plan,
                 seed=seed,
                 epochs=method.epochs,
                 batch_size=batch_size,

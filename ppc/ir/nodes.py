@@ -4,7 +4,7 @@
     node   = Hyper(name)                              a number fixed when the program starts
            | Data(name, origin)                       an array: a site's rows, an argument, weights
            | Const(name, value)                       a number or a small array
-           | Param(name, init, support)               an optimised quantity
+           | Param(name, init, support, free)         an optimised quantity
            | State(name, init, update)                carried from step to step, not optimised
            | Noise(name, kind, site, args, sampler)   normal | uniform | gumbel | draw
            | Sample(name, distribution, args, attrs, role)   latent | observed
@@ -92,6 +92,7 @@ class Param:
     type: Tensor  # its axes are its plates: a row for each datum
     init: str  # the node that holds its first value
     support: Support = REAL
+    free: str = ""  # its name on the reals, where the usual one is another input's
     span: Span | None = field(default=None, compare=False)
 
 

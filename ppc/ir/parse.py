@@ -276,7 +276,8 @@ def _read_body(line: _Line, name: str, type_: Tensor) -> Node:
         case "param":
             init = _read_field(line, "init")
             support = _read_support(line) if line.skip("support") else REAL
-            return Param(name=name, type=type_, init=init, support=support)
+            free = line.name("a name") if line.skip("free") and line.skip("=") else ""
+            return Param(name=name, type=type_, init=init, support=support, free=free)
         case "state":
             init = _read_field(line, "init")
             return State(name=name, type=type_, init=init, update=_read_field(line, "update"))

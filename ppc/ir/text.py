@@ -94,7 +94,8 @@ def _body(node: Node) -> str:
             return f"const {_attr(node.value)}"
         case Param():
             support = "" if node.support == REAL else f" support={_support(node.support)}"
-            return f"param init={_name(node.init)}{support}"
+            free = f" free={_name(node.free)}" if node.free else ""
+            return f"param init={_name(node.init)}{support}{free}"
         case State():
             return f"state init={_name(node.init)} update={_name(node.update)}"
         case Noise():

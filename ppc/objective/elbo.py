@@ -18,12 +18,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ppc.diagnostics import InternalError
 from ppc.diagnostics.notes import ExactKL, NoClosedForm, Note, ReadsOwnDraw
 from ppc.distributions import Distribution
 from ppc.distributions.kl import kl_divergence
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Graph, Noise, Sample, observed_node, operands
+from ppc.ir.nodes import Data, Graph, Noise, Sample, observed_node, operands
 from ppc.ir.types import Tensor
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
 from ppc.objective.support import known_support
@@ -103,12 +104,15 @@ def _inputs(builder: Builder, model: Graph) -> None:
                 builder.data(site.name, site.type, origin="site")
     for axis in model.axes:
         if axis.subsampled:
-            builder.data(weight_name(axis.name), Tensor("f32", (axis.name,)), origin="weight")
+            builder.data(f"{axis.name}_weight", Tensor("f32", (axis.name,)), origin="weight")
 
 
-def weight_name(axis: str) -> str:
-    """The name of the row weights of a subsampled axis."""
-    return f"{axis}_weight"
+def _weight(builder: Builder, axis: str) -> Value:
+    """The row weights of a subsampled axis."""
+    for node in builder.nodes.values():
+        if isinstance(node, Data) and node.origin == "weight" and node.type.axes == (axis,):
+            return builder.value(node.name)
+    raise InternalError(f"the loss has no weights of {axis}")
 
 
 def observed_value(builder: Builder, site: Sample) -> Value:
@@ -122,7 +126,7 @@ def weighted_sum(builder: Builder, term: Value, site: Tensor, event_rank: int) -
     total = ops.sum_all(ops.broadcast_to(term, batch))
     for axis in site.axes:
         if builder.axes[axis].subsampled:
-            total = builder.value(weight_name(axis)) * total
+            total = _weight(builder, axis) * total
         elif axis not in total.type.axes:
             total = builder.dim(builder.axes[axis].size) * total
     return ops.sum_axes(total, total.type.axes)

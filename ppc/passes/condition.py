@@ -14,6 +14,7 @@ from dataclasses import replace
 from ppc.diagnostics import CompileError
 from ppc.diagnostics.model import UnknownObserved
 from ppc.ir.nodes import Graph, Node, Sample, operands
+from ppc.passes.constrain import with_free_names
 
 
 def run(graph: Graph, observed: Collection[str]) -> Graph:
@@ -26,7 +27,7 @@ def run(graph: Graph, observed: Collection[str]) -> Graph:
         )
     given = {name: value for name, value in graph.outputs if name in sites}
     nodes = [_marked(node, observed, given.get(node.name)) for node in graph.nodes]
-    return replace(graph, nodes=_sorted(nodes), outputs=())
+    return with_free_names(replace(graph, nodes=_sorted(nodes), outputs=()))
 
 
 def _marked(node: Node, observed: Collection[str], given: str | None) -> Node:

@@ -8,12 +8,13 @@ When not: a parameter on the reals stays as it is.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from ppc.distributions.bijections import BIJECTIONS, Bijection
 from ppc.distributions.supports import SUPPORTS
 from ppc.ir.build import Builder, Operand
-from ppc.ir.nodes import REAL, Graph, Param, Support
+from ppc.ir.nodes import REAL, Data, Graph, Node, Param, Sample, Support
 
 _PREFIXES = {"exp": "log", "sigmoid": "logit"}
 
@@ -34,7 +35,7 @@ def run(graph: Graph) -> Graph:
         with builder.at(node.span):
             raw_init = bijection.inverse(builder.value(env[node.init]), *bounds)
             name = unconstrained_name(node)
-            raw = replace(node, name=name, init=raw_init.name, support=REAL)
+            raw = replace(node, name=name, init=raw_init.name, support=REAL, free="")
             value = bijection.forward(builder.append(raw), *bounds)
         named = replace(builder.nodes.pop(value.name), name=node.name)
         builder.nodes[node.name] = named
@@ -50,8 +51,36 @@ def bijection_to(support: Support) -> Bijection | None:
     return None if name in ("", "identity") else BIJECTIONS[name]
 
 
+def with_free_names(graph: Graph, taken: Collection[str] = ()) -> Graph:
+    """The graph where no parameter is called, on the reals, like another input or one of `taken`.
+
+    Names of inputs are those of a program's arrays and of results, so they hold in every graph that
+    is made of this one.
+    """
+    inputs = {*taken, *input_names(graph)}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if isinstance(node, Param) and bijection_to(node.support) is not None:
+            usual = unconstrained_name(replace(node, free=""))
+            name, count = usual, 1
+            while name in inputs:
+                count += 1
+                name = f"{usual}_{count}"
+            inputs.add(name)
+            node = replace(node, free="" if name == usual else name)
+        nodes.append(node)
+    return replace(graph, nodes=tuple(nodes))
+
+
+def input_names(graph: Graph) -> set[str]:
+    """The names of parameters, arrays and random variables."""
+    return {node.name for node in graph.nodes if isinstance(node, Param | Data | Sample)}
+
+
 def unconstrained_name(param: Param) -> str:
     """The name of the parameter on the reals: `log_s` for a positive `s`; layers keep theirs."""
+    if param.free:
+        return param.free
     bijection = bijection_to(param.support)
     if bijection is None:
         return param.name

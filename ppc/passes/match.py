@@ -40,6 +40,7 @@ from ppc.ir.nodes import (
 )
 from ppc.ir.primitives import Sizes, show
 from ppc.ir.sizes import Size
+from ppc.passes.constrain import input_names, unconstrained_name, with_free_names
 
 
 def run(guide: Graph, model: Graph) -> Graph:
@@ -49,6 +50,7 @@ def run(guide: Graph, model: Graph) -> Graph:
     pairs = [(q, sites[q.name]) for q in guide.samples if q.name in sites]
     written = guide
     guide = _distinct(_renamed(guide, model, pairs), model)
+    guide = with_free_names(guide, _inputs(model))
     roles: dict[str, Role] = {
         q.name: "observed" if q.name in observed else "latent" for q in guide.samples
     }
@@ -176,9 +178,9 @@ def _renamed(guide: Graph, model: Graph, pairs: list[tuple[Sample, Sample]]) -> 
 
 
 def _distinct(guide: Graph, model: Graph) -> Graph:
-    """The guide with no parameter named like one of the model."""
-    taken = {param.name for param in model.params}
-    names = {p.name: _own_name(p.name, guide) for p in guide.params if p.name in taken}
+    """The guide with no parameter named like an input of the model."""
+    taken = _inputs(model)
+    names = {p.name: _own_name(p.name, guide, taken) for p in guide.params if p.name in taken}
     if not names:
         return guide
     nodes = tuple(
@@ -192,10 +194,20 @@ def _distinct(guide: Graph, model: Graph) -> Graph:
     return replace(guide, nodes=nodes, outputs=outputs)
 
 
-def _own_name(name: str, guide: Graph) -> str:
+def _inputs(model: Graph) -> set[str]:
+    """The names that inputs of the model have, parameters on the reals among them."""
+    return input_names(model) | {unconstrained_name(param) for param in model.params}
+
+
+def _own_name(name: str, guide: Graph, taken: set[str]) -> str:
     """`scale_q` for `scale`, `dense_q.kernel` for a layer's `dense.kernel`."""
     group, dot, field = name.rpartition(".")
-    return f"{group}_{guide.name}.{field}" if dot else f"{name}_{guide.name}"
+    own, count = f"{group or name}_{guide.name}", 1
+    taken = taken | input_names(guide)
+    while (f"{own}.{field}" if dot else own) in taken:
+        count += 1
+        own = f"{group or name}_{guide.name}_{count}"
+    return f"{own}.{field}" if dot else own
 
 
 def _in_names(node: Node, axes: Mapping[str, str], sizes: Mapping[str, Size | int | str]) -> Node:

@@ -5,6 +5,8 @@ shape, on the site's support: Normal on the reals, and its image under the suppo
 elsewhere (LogNormal on the positive numbers). The result is a guide like one that a user wrote.
 Before: `theta: f32[J |] = sample Normal(...) latent`.
 After: `theta_loc`, `theta_scale = param ... support=positive`, `theta = sample Normal(...)`.
+A factor starts at the location of its prior where that is fixed, so that a prior far from 0 is
+found; its scale starts at 0.1.
 When not: discrete sites, and supports without a bijection from the reals, are refused by name.
 Source: Kucukelbir, Tran, Ranganath, Gelman and Blei (2017), Automatic differentiation
 variational inference; the initial scale of 0.1 is NumPyro's.
@@ -16,8 +18,10 @@ from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.model import NoMeanField
 from ppc.distributions import DISTRIBUTIONS, MEAN_FIELD, draw_type
 from ppc.distributions.supports import words
-from ppc.ir.build import Builder
-from ppc.ir.nodes import Graph, Sample, Support
+from ppc.ir import ops
+from ppc.ir.build import Builder, Value
+from ppc.ir.nodes import Const, Graph, Hyper, Op, Sample, Support
+from ppc.ir.reach import reached
 from ppc.passes.match import support_of
 
 INITIAL_SCALE = 0.1
@@ -27,6 +31,7 @@ def run(model: Graph) -> Graph:
     """A mean-field guide for the latents of `model`. Raises CompileError."""
     builder = Builder.like(model, stage="guide", name="meanfield")
     mistakes: list[Mistake] = []
+    env: dict[str, str] = {}
     for site in model.samples:
         if site.role == "latent":
             support = support_of(site, model)
@@ -36,7 +41,7 @@ def run(model: Graph) -> Graph:
                 mistakes.append(NoMeanField(name=site.name, support=words_, span=site.span))
             else:
                 with builder.at(site.span):
-                    _factor(builder, site, support, family)
+                    _factor(builder, site, support, family, model, env)
     if mistakes:
         raise CompileError(mistakes)
     return builder.build()
@@ -49,9 +54,33 @@ def _family(support: Support) -> str | None:
     return MEAN_FIELD.get(support.kind)
 
 
-def _factor(builder: Builder, site: Sample, support: Support, family: str) -> None:
+def _location(
+    builder: Builder, site: Sample, support: Support, model: Graph, env: dict[str, str]
+) -> Value:
+    """Where a factor starts: the location of a prior on the reals where it is fixed, else 0."""
+    loc = dict(site.args).get("loc")
+    nodes = model.by_name()
+    if loc is None or support.kind not in ("real", "real_vector"):
+        return builder.full(0.0, site.type)
+    needed = reached(model, [loc], samples=False)
+    if not all(isinstance(nodes[name], Const | Hyper | Op) for name in needed):
+        return builder.full(0.0, site.type)
+    for node in model.nodes:
+        if node.name in needed and node.name not in env:
+            builder.copy(node, env)
+    return ops.broadcast_to(builder.cast(builder.value(env[loc]), "f32"), site.type.shape)
+
+
+def _factor(
+    builder: Builder,
+    site: Sample,
+    support: Support,
+    family: str,
+    model: Graph,
+    env: dict[str, str],
+) -> None:
     """The parameters of a site and its factor."""
-    start = builder.full(0.0, site.type)
+    start = _location(builder, site, support, model, env)
     spread = builder.full(INITIAL_SCALE, site.type)
     location, scale, *bounds = (p.name for p in DISTRIBUTIONS[family].parameters)
     args = {

@@ -14,7 +14,7 @@ from ppc.emit.names import Names, identifier
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("qz_loc", "qz_loc"), ("_private", "_private"), ("a b", "a_b"), ("theta/1", "theta_1"),
+        ("qz_loc", "qz_loc"), ("_private", "private"), ("a b", "a_b"), ("theta/1", "theta_1"),
         ("class", "class"), ("1st", "x_1st"), ("", "x"), ("θ", "theta"), ("Σ_x", "Sigma_x"),
         ("größe", "grosse"), ("x²", "x2"), ("中", "u4e2d"), ("nn1_0.kernel", "nn1_0_kernel"),
         ("a\nimport os", "a_import_os"), ("()", "x"),

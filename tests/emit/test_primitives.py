@@ -9,13 +9,12 @@ result, of what a relative change of one unit in the operands makes of it (its c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
-from ppc_jax.functions import compile_graph
+from graph_runs import RUNS
 from ppc_numpy.evaluate import evaluate, value_and_gradient
 from scipy import special
 
@@ -30,18 +29,15 @@ from ppc.ir.primitives import NAMED_AXIS_PRIMITIVES, PRIMITIVES
 from ppc.ir.sizes import Size
 from ppc.ir.types import Tensor
 
-jax = pytest.importorskip("jax")
-
 ROOM = 128.0
 Array = np.ndarray
 DTYPES = [np.float32, np.float64]
 
 
-@contextmanager
-def precision(dtype: type) -> Iterator[None]:
-    """JAX at the width of `dtype`."""
-    with jax.enable_x64(dtype is np.float64):
-        yield
+@pytest.fixture(params=list(RUNS))
+def on(request: pytest.FixtureRequest) -> Any:
+    """A backend that is installed."""
+    return RUNS[request.param]()
 
 
 # --- elementwise, over the whole domain -----------------------------------------------------------
@@ -146,22 +142,14 @@ def compare(label: str, got: Array, want: Array, moves: Array, dtype: type) -> N
     assert not wrong.any(), f"{label}: {got[wrong][:4]} instead of {want[wrong][:4]}"
 
 
-def run(graph: Graph, inputs: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
-    """Value and gradient of the sum, on JAX."""
-    function = compile_graph(graph)
-    y = jax.jit(lambda d: function(d)["y"])(inputs)
-    slopes = jax.jit(jax.grad(lambda d: function(d)["y"].sum()))(inputs)
-    return np.asarray(y), {name: np.asarray(g) for name, g in slopes.items()}
-
-
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("primitive", SMOOTH)
-def test_a_smooth_function_over_its_domain(primitive: str, dtype: type) -> None:
+def test_a_smooth_function_over_its_domain(on: Any, primitive: str, dtype: type) -> None:
     operands = _domains(dtype)[primitive]
     graph = elementwise(primitive, len(operands))
     inputs = {f"x{i}": x.astype(dtype) for i, x in enumerate(operands)}
-    with precision(dtype):
-        y, slopes = run(graph, inputs)
+    with on.precision(dtype):
+        y, slopes = on.pulled(graph, inputs, list(inputs))
     assert y.dtype == dtype
     want, want_slopes = reference(graph, inputs)
     change, bend = moved(graph, inputs)
@@ -183,11 +171,11 @@ RELATIVE = {
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("primitive", RELATIVE)
-def test_small_values_keep_their_digits(primitive: str, dtype: type) -> None:
+def test_small_values_keep_their_digits(on: Any, primitive: str, dtype: type) -> None:
     graph = elementwise(primitive, 1)
     inputs = {"x0": np.asarray(RELATIVE[primitive], dtype)}
-    with precision(dtype):
-        y, slopes = run(graph, inputs)
+    with on.precision(dtype):
+        y, slopes = on.pulled(graph, inputs, list(inputs))
     want, want_slopes = reference(graph, inputs)
     change, bend = moved(graph, inputs)
     room = ROOM * np.finfo(dtype).eps
@@ -197,12 +185,14 @@ def test_small_values_keep_their_digits(primitive: str, dtype: type) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_derivative_of_lbeta_keeps_its_digits_beside_a_large_argument(dtype: type) -> None:
+def test_the_derivative_of_lbeta_keeps_its_digits_beside_a_large_argument(
+    on: Any, dtype: type
+) -> None:
     """d/da log B(a, b) = digamma(a) - digamma(a + b), about -b / a for large a: by the integral
     mean of trigamma, -b * trigamma(a + b/2) to relative order (b/a)^2."""
     a, b = np.asarray([3.0, 1e3, 1e6, 1e9], dtype), np.asarray([1e-6, 1e-3, 0.5, 100.0], dtype)
-    with precision(dtype):
-        _, slopes = run(elementwise("lbeta", 2), {"x0": a, "x1": b})
+    with on.precision(dtype):
+        _, slopes = on.pulled(elementwise("lbeta", 2), {"x0": a, "x1": b}, ["x0"])
     middle = a.astype(np.float64) + 0.5 * b.astype(np.float64)
     want = -b.astype(np.float64) * special.polygamma(1, middle)
     # The gap of Stirling rests is taken at its midpoint or as a difference: see `_digamma_gap`.
@@ -211,7 +201,7 @@ def test_the_derivative_of_lbeta_keeps_its_digits_beside_a_large_argument(dtype:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_log_gamma_draws(dtype: type) -> None:
+def test_log_gamma_draws(on: Any, dtype: type) -> None:
     """The error grows with the concentration up to eps^(-1/3), where the expansion takes over."""
     a = np.repeat([1e-6, 1e-3, 0.05, 0.3, 1, 2.5, 10, 30, 100, 1e3, 1e5, 1e7], 9)
     u = np.tile([1e-6, 1e-3, 0.05, 0.3, 0.5, 0.7, 0.95, 0.999, 1 - 1e-6], 12)
@@ -221,8 +211,8 @@ def test_log_gamma_draws(dtype: type) -> None:
     draws = np.where(a < 0.1, first_term, exact)
     graph = elementwise("implicit", 2, sampler="log_gamma")
     inputs = {"x0": draws.astype(dtype), "x1": a.astype(dtype)}
-    with precision(dtype):
-        y, slopes = run(graph, inputs)
+    with on.precision(dtype):
+        y, slopes = on.pulled(graph, inputs, list(inputs))
     np.testing.assert_array_equal(y, inputs["x0"])
     np.testing.assert_array_equal(slopes["x0"], 0.0)
     want = reference(graph, inputs)[1]["x1"]
@@ -233,20 +223,18 @@ def test_log_gamma_draws(dtype: type) -> None:
 
 
 @pytest.mark.parametrize("primitive", ["xlogy", "xlog1py"])
-def test_nothing_times_an_infinite_logarithm(primitive: str) -> None:
+def test_nothing_times_an_infinite_logarithm(on: Any, primitive: str) -> None:
     end = 0.0 if primitive == "xlogy" else -1.0
-    y, slopes = run(
-        elementwise(primitive, 2),
-        {"x0": np.zeros(3, np.float32), "x1": np.array([end, np.inf, end + 2.0], np.float32)},
-    )
+    inputs = {"x0": np.zeros(3, np.float32), "x1": np.array([end, np.inf, end + 2], np.float32)}
+    y, slopes = on.pulled(elementwise(primitive, 2), inputs, ["x1"])
     np.testing.assert_array_equal(y, 0.0)
     np.testing.assert_array_equal(slopes["x1"], 0.0)
 
 
-def test_a_beta_density_of_large_parameters() -> None:
+def test_a_beta_density_of_large_parameters(on: Any) -> None:
     """log Beta(1e6, 1e6) at 0.5: 2 (a - 1) log 0.5 - lbeta, 7.0285 by the identity of Stirling."""
-    with precision(np.float64):
-        y, _ = run(elementwise("lbeta", 2), {"x0": np.array([1e6]), "x1": np.array([1e6])})
+    with on.precision(np.float64):
+        y = on.value(elementwise("lbeta", 2), {"x0": np.array([1e6]), "x1": np.array([1e6])}, {})
     assert 2 * (1e6 - 1) * np.log(0.5) - y[0] == pytest.approx(7.0285, abs=1e-4)
 
 
@@ -376,35 +364,32 @@ def small(name: str, number: int) -> tuple[Graph, dict[str, Array]]:
 
 
 @pytest.mark.parametrize(("name", "number"), NUMBERED)
-def test_jax_on_small_arrays(name: str, number: int) -> None:
+def test_backends_on_small_arrays(on: Any, name: str, number: int) -> None:
     graph, inputs = small(name, number)
     want = evaluate(graph, inputs, sizes={"n": 4})["y"]
-    function = compile_graph(graph)
     floats = [key for key in inputs if inputs[key].dtype.kind == "f"]
-    with precision(np.float64):
-        rest = {key: x for key, x in inputs.items() if key not in floats}
 
-        def value(given: dict[str, Any]) -> Any:
-            return jax.numpy.asarray(function({**rest, **given}, sizes={"n": 4})["y"])
+    def cotangent(y: Array) -> Array:
+        return np.random.default_rng(1).normal(size=y.shape)
 
-        given = {key: inputs[key] for key in floats}
-        y, pull = jax.vjp(value, given)
-        np.testing.assert_allclose(y, want, rtol=1e-13, atol=1e-14)
-        assert y.shape == want.shape and y.dtype.kind == want.dtype.kind
-        if y.dtype.kind != "f":
-            return
-        cotangent = np.random.default_rng(1).normal(size=y.shape)
-        (slopes,) = pull(jax.numpy.asarray(cotangent))
-    _, wanted = value_and_gradient(graph, inputs, "y", floats, cotangent=cotangent, sizes={"n": 4})
+    with on.precision(np.float64):
+        y, slopes = on.pulled(graph, inputs, floats, cotangent, sizes={"n": 4})
+    np.testing.assert_allclose(y, want, rtol=1e-13, atol=1e-14)
+    assert y.shape == want.shape and y.dtype.kind == want.dtype.kind
+    if y.dtype.kind != "f":
+        return
+    _, wanted = value_and_gradient(
+        graph, inputs, "y", floats, cotangent=cotangent(y), sizes={"n": 4}
+    )
     for key in floats:
         np.testing.assert_allclose(slopes[key], wanted[key], rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize(("name", "number"), NUMBERED)
-def test_jax_in_single_precision_stays_there(name: str, number: int) -> None:
+def test_single_precision_stays_single(on: Any, name: str, number: int) -> None:
     graph, inputs = small(name, number)
     narrow = {k: x.astype(np.float32) if x.dtype.kind == "f" else x for k, x in inputs.items()}
-    y = jax.numpy.asarray(compile_graph(graph)(narrow, sizes={"n": 4})["y"])
+    y = on.value(graph, narrow, {"n": 4})
     assert y.dtype in (np.float32, np.int32, np.bool_)
 
 

@@ -74,9 +74,9 @@ def test_whole_numbers_may_come_as_floats(tmp_path) -> None:
         data = module.load_data(path)
         assert data.y.dtype == jnp.int32 and data.y.tolist() == [1, 0, 1]
     for column, words in (
-        ([0.0, 0.5], "y is not among whole numbers in row 1"),
-        ([0, 2], "y is not among zeros and ones in row 1"),
-        ([0.0, np.nan], "y is not among finite numbers in row 1"),
+        ([0.0, 0.5], "y must be whole numbers; it is not in row 1"),
+        ([0, 2], "y must be zeros and ones; it is not in row 1"),
+        ([0.0, np.nan], "y must be finite numbers; it is not in row 1"),
         (["a", "b"], "y has dtype <U1, not numbers"),
     ):
         np.savez(path, y=column)

@@ -48,7 +48,7 @@ def refused(data: object, **options: object) -> str:
         ({"x": np.where(np.arange(12).reshape(6, 2) == 5, np.nan, 0)},
          "'x' has NaN or infinity in row 2 (1 of 6)"),
         ({"x": X, "count": COUNT - 2},
-         "'count' is not among whole numbers from 0 upwards in rows 0, 1 (2 of 6)"),
+         "'count' must be whole numbers from 0 upwards; it is not in rows 0, 1 (2 of 6)"),
         ({"x": X, "count": COUNT + 0.5}, "in rows 0, 1, 2, 3, 4, ... (6 of 6)"),
         ({"x": np.zeros((0, 2))}, "'x' has no rows"),
         ({"x": np.ma.masked_equal(X, 0.0)}, "'x' holds masked values, not numbers"),
@@ -68,15 +68,16 @@ def grouped(group: Int[Array, " N"], g):  # noqa: F722
 
 
 def test_positions_that_an_axis_lacks_are_told() -> None:
-    with pytest.raises(DataError, match=r"'group' .* from 0 to 2 in rows 1, 3 \(2 of 4\)"):
+    told = r"'group' .* from 0 to 2; it is not in rows 1, 3 \(2 of 4\)"
+    with pytest.raises(DataError, match=told):
         grouped([0, -1, 2, 3], g=3).fit({"y": np.zeros(4)}, inf.inference.VI(epochs=1))
-    with pytest.raises(DataError, match=r"'group' is not among whole numbers in row 1"):
+    with pytest.raises(DataError, match=r"'group' must be whole numbers; it is not in row 1"):
         grouped(np.array([0.0, 0.5, 2.0]), g=3).fit({"y": X[:3, 0]}, inf.inference.VI(epochs=1))
 
 
 def test_all_mistakes_are_told_at_once() -> None:
     told = refused({"x": np.full((6, 2), np.inf), "count": COUNT - 1, "z": 1})
-    assert "nothing named 'z'" in told and "'x' has NaN" in told and "'count' is not among" in told
+    assert "nothing named 'z'" in told and "'x' has NaN" in told and "'count' must be" in told
 
 
 def test_a_batch_of_more_rows_than_there_are_is_refused() -> None:
@@ -166,10 +167,10 @@ def named_like_operations():
 @pytest.mark.parametrize(
     "labels, words",
     [
-        ([0, 1, 3], "'c' is not among whole numbers from 0 to 2 in row 2 (1 of 3)"),
-        ([0, -1, 2], "'c' is not among whole numbers from 0 to 2 in row 1 (1 of 3)"),
+        ([0, 1, 3], "'c' must be whole numbers from 0 to 2; it is not in row 2 (1 of 3)"),
+        ([0, -1, 2], "'c' must be whole numbers from 0 to 2; it is not in row 1 (1 of 3)"),
         ([0, 2**32 + 1, 2], "'c' has numbers that 32 bits cannot hold in row 1 (1 of 3)"),
-        ([0, 1.5, 2], "'c' is not among whole numbers in row 1 (1 of 3)"),
+        ([0, 1.5, 2], "'c' must be whole numbers; it is not in row 1 (1 of 3)"),
         ([0.0, 1.0, 2.0], ""),
         ([True, False, True], ""),
     ],

@@ -182,3 +182,15 @@ def test_rows_of_another_number_compile_the_loop_once_more() -> None:
     with compilations() as found, pytest.warns(UserWarning, match="restarts"):
         p.fit({"x": DATA["x"][:7]}, inf.inference.VI(qmodel(), epochs=2), seed=0)
     assert sum("run_block" in text for text in found) == 1
+
+
+@pytest.mark.parametrize("optimizer", [None, optax.adam(0.001)])
+def test_the_blocks_of_a_fit_are_one_compilation(optimizer) -> None:
+    """A fit of several blocks of steps, with scalar parameters among them."""
+    with compilations() as found:
+        model().fit(
+            {"x": DATA["x"][:6]},
+            inf.inference.VI(qmodel(), optimizer=optimizer, epochs=2100),
+            seed=0,
+        )
+    assert sum("run_block" in text for text in found) == 1

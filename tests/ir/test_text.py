@@ -76,7 +76,7 @@ def any_node(bodies: st.SearchStrategy[Graph] | None) -> st.SearchStrategy[Node]
         st.builds(Hyper, **common),
         st.builds(Data, **common, origin=one_of(nodes.Origin)),
         st.builds(Const, **common, value=constants),
-        st.builds(Param, **common, init=names, support=supports),
+        st.builds(Param, **common, init=names, support=supports, free=names),
         st.builds(State, **common, init=names, update=names),
         st.builds(
             Noise,

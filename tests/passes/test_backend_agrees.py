@@ -1,27 +1,26 @@
-"""Emitted JAX losses against the reference, for every model of the suite.
+"""Emitted losses on every backend against the reference, for every model of the suite.
 
 Both get the same parameters, noise, batch and weights; the reference evaluates the loss graph as
-it is before any simplification, so that passes, layout, emission and JAX are all under test.
+it is before any simplification, so that passes, layout, emission and backend are all under test.
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from model_suite import NAMES, compiled, loss_after
-from ppc_jax import BACKEND
 from ppc_numpy import random_inputs
 from ppc_numpy.machine import Machine
+from program_runs import RUNS
 
 from ppc.emit.program import Program, assemble
 from ppc.ir.nodes import Graph
+from ppc.registry import backend
 
 H = 2.0**-20  # of the perturbed runs that show how rounding grows
 EPS32 = 2.0**-24
@@ -30,7 +29,6 @@ MARGIN = 64.0  # special functions err by several roundings; three runs may miss
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
-    module: ModuleType
     program: Program
     graph: Graph  # the loss before any simplification, with parameters on the reals
 
@@ -38,8 +36,7 @@ class Emitted:
 @functools.cache
 def emitted(name: str) -> Emitted:
     program = assemble(compiled(name))
-    module = BACKEND.load(BACKEND.emit(program), name)
-    return Emitted(module, program, loss_after(name, "constrain"))
+    return Emitted(program, loss_after(name, "constrain"))
 
 
 def point(graph: Graph, seed: int) -> dict[str, np.ndarray]:
@@ -79,85 +76,51 @@ def rounding(graph: Graph, inputs: Mapping[str, np.ndarray], exact: Mapping[str,
     return {k: np.maximum(x, np.sqrt(np.mean(x**2)) if x.size else 0) for k, x in spread.items()}
 
 
-def jax_result(it: Emitted, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What the emitted module makes of the same inputs, in JAX's current float."""
-    import jax
-    import jax.numpy as jnp
-
-    def array(name: str) -> Any:
-        x = inputs[name]
-        return jnp.asarray(x, float) if x.dtype.kind == "f" else jnp.asarray(x, jnp.int32)
-
-    module, program = it.module, it.program
-    given: dict[str, Any] = {"params": filled(module.Params, array)}
-    taken = inspect.signature(module.loss_terms).parameters
-    if "noise" in taken:
-        given["noise"] = module.Noise(*(array(n.name) for n in program.noise))
-    for whole in {"batch", "data"} & set(taken):
-        columns = (c.name for c in program.columns if c.given)
-        given[whole] = module.prepare(*(inputs[c] for c in columns))
-    if "weight" in taken:
-        assert program.weight
-        given["weight"] = array(program.weight)
-    assert set(given) == set(taken)
-    params = given.pop("params")
-
-    def total(params: Any, given: Any) -> Any:
-        terms = module.loss_terms(params, **given)
-        return sum(terms.values()), terms
-
-    # Optimisation is left out because compiling is most of this test's time.
-    quick = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-    both = jax.jit(jax.grad(total, has_aux=True), compiler_options=quick)
-    gradients, terms = both(params, given)
-    found = {f"term {site}": np.asarray(x, np.float64) for site, x in terms.items()}
-    names = jax.tree.leaves(filled(module.Params, str))
-    for parameter, x in zip(names, jax.tree.leaves(gradients), strict=True):
-        found[f"gradient in {parameter}"] = np.asarray(x, np.float64)
-    return found
+@functools.cache
+def exactly(name: str, seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Inputs of a loss, and what the reference makes of them."""
+    graph = emitted(name).graph
+    inputs = point(graph, seed)
+    return inputs, reference(graph, inputs)
 
 
-def filled(cls: Any, leaf: Callable[[str], Any], group: str = "") -> Any:
-    """A `Params` of an emitted module with `leaf(name)` for each parameter."""
-    import jax
+@functools.cache
+def bounds(name: str, seed: int) -> Any:
+    """How far each result may be off, for one rounding of one unit in every operation."""
+    inputs, exact = exactly(name, seed)
+    return rounding(emitted(name).graph, inputs, exact)
 
-    fields = []
-    for name, kind in cls.__annotations__.items():
-        if kind is jax.Array:
-            fields.append(leaf(group + name))
-        else:  # a layer's fields are named after it; `shared` and `rows` only sort parameters
-            inner = group if name in ("shared", "rows") else f"{name}."
-            fields.append(filled(kind, leaf, inner))
-    return cls(*fields)
+
+@pytest.fixture(params=list(RUNS))
+def on(request: pytest.FixtureRequest) -> Any:
+    """A backend that is installed."""
+    return RUNS[request.param]()
+
+
+def found(on: Any, name: str, seed: int, dtype: type) -> dict[str, np.ndarray]:
+    """What the emitted program makes of the inputs."""
+    program = emitted(name).program
+    text = backend(on.name).emit(program)
+    return dict(on.loss(text, program, exactly(name, seed)[0], dtype))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_in_double_precision_it_is_the_reference(name: str) -> None:
-    import jax
-
-    it = emitted(name)
-    inputs = point(it.graph, seed=0)
-    exact = reference(it.graph, inputs)
-    with jax.enable_x64(True):
-        found = jax_result(it, inputs)
-    assert set(found) == set(exact)
+def test_in_double_precision_it_is_the_reference(on: Any, name: str) -> None:
+    _, exact = exactly(name, 0)
+    got = found(on, name, 0, np.float64)
+    assert set(got) == set(exact)
     scale = max(1.0, *(float(np.abs(x).max()) for x in exact.values() if x.size))
     for label, x in exact.items():
         assert np.isfinite(x).all(), label
-        np.testing.assert_allclose(found[label], x, rtol=0, atol=1e-10 * scale, err_msg=label)
+        np.testing.assert_allclose(got[label], x, rtol=0, atol=1e-10 * scale, err_msg=label)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_in_single_precision_it_is_off_by_rounding(name: str) -> None:
-    import jax
-
-    it = emitted(name)
-    inputs = point(it.graph, seed=1)
-    exact = reference(it.graph, inputs)
-    bound = rounding(it.graph, inputs, exact)
-    with jax.enable_x64(False):
-        found = jax_result(it, inputs)
+def test_in_single_precision_it_is_off_by_rounding(on: Any, name: str) -> None:
+    _, exact = exactly(name, 1)
+    bound = bounds(name, 1)
+    got = found(on, name, 1, np.float32)
     for label, x in exact.items():
-        excess = np.abs(found[label] - x) - MARGIN * EPS32 * bound[label]
-        assert (excess <= 0).all(), (label, found[label], x, MARGIN * EPS32 * bound[label])
+        excess = np.abs(got[label] - x) - MARGIN * EPS32 * bound[label]
+        assert (excess <= 0).all(), (label, got[label], x, MARGIN * EPS32 * bound[label])

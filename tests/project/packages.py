@@ -12,6 +12,7 @@ PACKAGES = {
     "ppc": ROOT / "ppc",
     "ppc_frontend": ROOT / "frontend" / "ppc_frontend",
     "ppc_jax": ROOT / "backends" / "ppc_jax",
+    "ppc_tf": ROOT / "backends" / "ppc_tf",
     "ppc_numpy": ROOT / "backends" / "ppc_numpy",
 }
 

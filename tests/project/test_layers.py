@@ -17,7 +17,7 @@ LAYERS = (
     ("ppc.distributions",),
     ("ppc.objective", "ppc.passes"),
     ("ppc.emit",),
-    ("ppc.compiler", "ppc.emit.program"),
+    ("ppc.compiler", "ppc.emit.program", "ppc.emit.module"),
     ("ppc.registry", "ppc.inference"),
     ("ppc.api", "ppc.compiled", "ppc.roles", "ppc.explain", "ppc.tf"),
     ("ppc.commands", "ppc.cli"),
@@ -28,6 +28,7 @@ RANK = {prefix: rank for rank, row in enumerate(LAYERS) for prefix in row}
 BESIDE = {
     "ppc_frontend": ("ppc.spans", "ppc.diagnostics", "ppc.ir", "ppc.distributions"),
     "ppc_jax": ("ppc.diagnostics", "ppc.ir", "ppc.emit", "ppc.registry"),
+    "ppc_tf": ("ppc.diagnostics", "ppc.ir", "ppc.emit", "ppc.registry"),
     "ppc_numpy": ("ppc.diagnostics", "ppc.ir", "ppc.distributions"),
 }
 

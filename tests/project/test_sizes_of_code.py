@@ -13,7 +13,6 @@ FILE_LINES = 500
 FUNCTION_LINES = 60
 LONG_FILES = {
     "ppc.ir.primitives": "the table of primitives with its rules",
-    "ppc_jax.templates": "the text of emitted programs that no model changes",
 }
 LONG_FUNCTIONS = {
     "ppc.ir.primitives._rows": "the table itself",

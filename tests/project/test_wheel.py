@@ -10,7 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from packages import PACKAGES, ROOT
+
+from ppc.cli import main
 
 # One process: the wheel is built once.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
@@ -67,3 +70,23 @@ def test_the_wheel_works_where_it_is_installed(python: Path, tmp_path: Path) -> 
     listed = run(python, "-m", "pip", "list", "--format=freeze", cwd=tmp_path).lower()
     for framework in ("jax", "optax", "tensorflow", "scipy", "matplotlib"):
         assert f"\n{framework}==" not in listed
+
+
+def test_the_installed_command_emits_what_the_checkout_does(python: Path, tmp_path: Path) -> None:
+    """In an environment without JAX, from a folder without ppc."""
+    model = tmp_path / "digit_classifier.py"
+    model.write_bytes((ROOT / "examples" / "digit_classifier.py").read_bytes())
+    run(
+        python.with_name("ppc"),
+        "emit",
+        model.name,
+        "--backend",
+        "jax",
+        "-o",
+        "out.py",
+        cwd=tmp_path,
+    )
+    shown = CliRunner().invoke(main, ["emit", str(ROOT / "examples" / model.name)])
+    assert (tmp_path / "out.py").read_text(encoding="utf-8") == shown.stdout
+    missing = "import importlib.util as u; print(u.find_spec('jax'), u.find_spec('optax'))"
+    assert run(python, "-c", missing, cwd=tmp_path).split() == ["None", "None"]

@@ -19,7 +19,6 @@ import csv
 import functools
 import math
 import os
-import re
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
@@ -118,8 +117,8 @@ def init_params(key: Array, data: Data, sizes: Sizes = SIZES) -> Params:
         Shared(
             w_loc=jnp.zeros((k, d)),
             log_w_scale=jnp.full((k, d), -2.3025850929940455),
-            noise_loc=0.0,
-            log_noise_scale=-2.3025850929940455,
+            noise_loc=jnp.asarray(0.0, float),
+            log_noise_scale=jnp.asarray(-2.3025850929940455, float),
         ),
         Rows(
             z_loc=jnp.broadcast_to(jnp.zeros(k), (N, k)),

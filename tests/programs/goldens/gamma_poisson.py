@@ -16,7 +16,6 @@ import csv
 import functools
 import math
 import os
-import re
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
@@ -80,7 +79,9 @@ class Fit(NamedTuple):
 
 def init_params(key: Array) -> Params:
     """The initial parameters."""
-    return Params(log_a=0.6931471805599453, log_b=0.0)
+    return Params(
+        log_a=jnp.asarray(0.6931471805599453, float), log_b=jnp.asarray(0.0, float)
+    )
 
 
 def prepare(y: np.ndarray) -> Data:

@@ -17,7 +17,6 @@ import csv
 import functools
 import math
 import os
-import re
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
@@ -577,9 +576,13 @@ def _places(path: str, titles: list[str], name: str, ndim: int) -> list[int]:
     wanted = f"one column {name}"
     if ndim == 2:
         wanted = f"the columns {name}_0, {name}_1, ..., each once"
-        numbered = re.compile(re.escape(name) + "(?:[_.]([0-9]+)|\\[([0-9]+)\\])")
-        matches = [numbered.fullmatch(title) for title in titles]
-        own = sorted((int(m[1] or m[2]), at) for at, m in enumerate(matches) if m)
+        own = []
+        for at, title in enumerate(titles):
+            rest = title.removeprefix(name)
+            number = rest[1:].removesuffix("]" if rest[:1] == "[" else "")
+            if rest != title and rest[:1] in ("_", ".", "[") and number.isdecimal():
+                own.append((int(number), at))
+        own.sort()
         numbers = [number for number, _ in own]
         if numbers in (list(range(len(own))), list(range(1, len(own) + 1))) and own:
             return [at for _, at in own]
@@ -629,7 +632,7 @@ def _check_rows(name: str, good: np.ndarray, what: str) -> None:
     if len(bad):
         shown = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
         rows = f"row {shown}" if len(bad) == 1 else f"{len(bad)} rows: {shown}"
-        raise ValueError(f"{name} is not among {what} in {rows}")
+        raise ValueError(f"{name} must be {what}; it is not in {rows}")
 
 
 def read_npz(path: str) -> dict[str, np.ndarray]:
@@ -684,15 +687,14 @@ def _name(path: tuple) -> str:
 
 
 def main() -> None:
-    """Fit the model to a file of data, as the options say."""
-    parser = argparse.ArgumentParser(
-        description="Fit model by SVI.", allow_abbrev=False
-    )
+    """Fit model by SVI.
+
+    The data are an npz with x f32[N, dx], y i32[N]; or a csv with the columns x_0, x_1,
+    ..., y.
+    """
+    parser = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
     add = parser.add_argument
-    add(
-        "data",
-        help="npz with x f32[N, dx], y i32[N]; or csv with columns x_0, x_1, ..., y",
-    )
+    add("data", help="file with the data")
     add("--epochs", type=_positive, default=100, help="in all (default: 100)")
     add("--batch-size", type=_positive, help="rows of a batch (default: 100)")
     add("--learning-rate", type=_rate, help="of Adam (default: 0.001)")

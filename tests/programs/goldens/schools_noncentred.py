@@ -18,7 +18,6 @@ import csv
 import functools
 import math
 import os
-import re
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
@@ -82,10 +81,10 @@ def init_params(key: Array, data: Data) -> Params:
     """The initial parameters."""
     J = data.y.shape[0]
     return Params(
-        mu_loc=0.0,
-        log_mu_scale=-2.3025850929940455,
-        tau_loc=0.0,
-        log_tau_scale=-2.3025850929940455,
+        mu_loc=jnp.asarray(0.0, float),
+        log_mu_scale=jnp.asarray(-2.3025850929940455, float),
+        tau_loc=jnp.asarray(0.0, float),
+        log_tau_scale=jnp.asarray(-2.3025850929940455, float),
         eta_loc=jnp.zeros(J),
         log_eta_scale=jnp.full((J,), -2.3025850929940455),
     )

@@ -1,9 +1,16 @@
-"""Prints a program as a JAX module that stands alone."""
+"""Prints a program as a module that stands alone."""
 
 from __future__ import annotations
 
 import textwrap
 
+from ppc.emit.module import templates
+from ppc.emit.module.declarations import declarations
+from ppc.emit.module.dialect import Dialect
+from ppc.emit.module.interface import Interface
+from ppc.emit.module.model import functions, init_params, loss, noise, prepare
+from ppc.emit.module.running import files, loop
+from ppc.emit.module.scope import imports_used, with_helpers
 from ppc.emit.names import identifier
 from ppc.emit.printer import print_module
 from ppc.emit.program import Program
@@ -11,29 +18,24 @@ from ppc.emit.quote import statements
 from ppc.emit.tree import (
     Blank,
     Comment,
+    Constant,
     Module,
     Stmt,
 )
-from ppc_jax import templates
-from ppc_jax.declarations import declarations
-from ppc_jax.interface import Interface
-from ppc_jax.model import functions, init_params, loss, noise, prepare
-from ppc_jax.running import files, loop
-from ppc_jax.scope import imports, with_helpers
 
 WIDTH = 88
 
 
-def emit(program: Program) -> str:
+def emit(dialect: Dialect, program: Program) -> str:
     """The text of the program."""
-    return print_module(module(Interface(program)))
+    return print_module(module(Interface(program, dialect)))
 
 
 def module(io: Interface) -> Module:
     """The program as a tree."""
     model = [init_params(io), prepare(io), *loss(io), *noise(io)]
     body: list[Stmt] = [
-        *statements(templates.CONSTANTS),
+        *statements(templates.CONSTANTS, block_steps=Constant(io.dialect.block_steps)),
         *declarations(io),
         *_section("The model and its guide"),
         *model,
@@ -42,18 +44,22 @@ def module(io: Interface) -> Module:
         *_section("The fit"),
         *loop(io),
     ]
-    body = [*with_helpers(body), *_section("Files and the command"), *files(io)]
-    return Module((*imports(body), *body), docstring=header(io))
+    body = [*with_helpers(io.dialect, body), *_section("Files and the command"), *files(io)]
+    body = [*io.dialect.constants(body), *body]
+    return Module(
+        (*io.dialect.importing(imports_used(io.dialect, body)), *body), docstring=header(io)
+    )
 
 
 def header(io: Interface) -> str:
     """The docstring of the program."""
     p = io.program
     module = identifier(p.name)
+    emitted = f"Emitted by ppc {p.version} from {p.source} (sha256 {p.digest})"
     lines = [
-        f"SVI for `{p.name}` with guide `{p.guide}`: a standalone JAX program.",
+        f"SVI for `{p.name}` with guide `{p.guide}`: a standalone {io.dialect.name} program.",
         "",
-        f"Emitted by ppc {p.version} from {p.source} (sha256 {p.digest}); needs jax and optax.",
+        f"{emitted}; needs {io.dialect.needs}.",
         f"    python {module}_svi.py data.npz --epochs 200 --out fit.npz",
         "",
         *_wrapped(f"Passes: {p.pipeline.replace(',', ', ')}."),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ppc.emit import host
 from ppc.emit.function import used_names
 from ppc.emit.keys import site_key
-from ppc.emit.quote import expression
+from ppc.emit.module.interface import Interface
+from ppc.emit.module.scope import Root, Scope, Sizer, function
 from ppc.emit.tree import (
     Attribute,
     Call,
@@ -25,10 +26,7 @@ from ppc.emit.tree import (
 from ppc.ir.nodes import Graph
 from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
-from ppc_jax.interface import Interface
-from ppc_jax.scope import Root, Scope, Sizer, function, standard
 
-_DTYPES = {"i32": "jnp.int32", "bool": "bool"}
 _DOCS = {
     "parameters": "Every parameter on its support, by name.",
     "log_density": "log p of all sites: values on their supports, all rows, no Jacobian.",
@@ -44,13 +42,17 @@ _DOCS = {
 
 def init_params(io: Interface) -> Stmt:
     """The function that makes the initial parameters."""
-    scope = Scope(io.program.init, io.names.nested(), {}, io.data_roots(),
+    scope = Scope(io.dialect, io.program.init, io.names.nested(), {}, io.data_roots(),
                   io.hyper_sizes())  # fmt: skip
     scope.draw_noise()
     outputs = scope.emit()
+    for p in io.program.parameters:
+        if not p.shape and io.dialect.table.numbers:
+            # May be a number of Python, for which the loop would be compiled a second time.
+            outputs[p.name] = io.dialect.constant(outputs[p.name], "f32")
     body = scope.finished(Return(io.params_of(outputs)))
     used = set(used_names(body))
-    params = [Param("key", Name("Array"))]
+    params = [Param("key", io.dialect.array)]
     if "data" in used:
         params.append(Param("data", Name("Data")))
     if "sizes" in used:
@@ -74,14 +76,12 @@ def prepare(io: Interface) -> Stmt:
             for c in given
         }  # fmt: skip
         roots = [Root(Name(own[c.name]), c.shape) for c in given]
-        scope = Scope(io.program.prepare, names, inputs, roots, {}, table=host.TABLE)
+        scope = Scope(io.dialect, io.program.prepare, names, inputs, roots, {}, table=host.TABLE)
         values |= scope.emit()
         body += scope.finished()
     fields = []
     for c in io.program.columns:
-        dtype: Expr = Name("float") if c.dtype == "f32" else dotted(_DTYPES[c.dtype])
-        array = call("jnp.asarray", values[c.name], dtype)
-        fields.append((io.columns[c.name], array))
+        fields.append((io.columns[c.name], io.dialect.constant(values[c.name], c.dtype)))
     body.append(Return(Call(Name("Data"), (), tuple(fields))))
     params = [Param(own[c.name], dotted("np.ndarray")) for c in given]
     doc = "The data as the loop reads them."
@@ -98,19 +98,19 @@ def loss(io: Interface) -> list[Stmt]:
     terms = Dict(tuple((Constant(site), expr) for site, expr in outputs.items()))
     body = scope.finished(Return(terms))
     params = [Param("params", Name("Params")), Param("noise", Name("Noise"))]
-    params += [Param(name, Name(type_)) for name, type_ in io.rest]
+    params += [Param(name, type_) for name, type_ in io.rest]
     doc = "The negative evidence lower bound, one draw of the guide, by site."
     if io.batched:
         doc += (
             "\n\nweight f32[M] is the number of batches for a row of the data and 0 for padding,"
             "\nso that the mean over an epoch is the full loss."
         )
-    returns = Subscript(Name("dict"), Tuple((Name("str"), Name("Array"))))
+    returns = Subscript(Name("dict"), Tuple((Name("str"), io.dialect.array)))
     names = [Name(q.name) for q in params]
     total = call("sum", call(Attribute(call("loss_terms", *names), "values")))
     return [
         function("loss_terms", params, body, returns, doc),
-        function("loss", params, [Return(total)], "Array", "The sum of `loss_terms`."),
+        function("loss", params, [Return(total)], io.dialect.array, "The sum of `loss_terms`."),
         *draw_rest(io, data),
     ]
 
@@ -133,7 +133,7 @@ def loss_scope(io: Interface, graph: Graph) -> Scope:
         roots.append(Root(dotted(f"{data}.{io.columns[c.name]}"), tuple(shape)))
     roots += [Root(io.param(p.name), p.shape) for p in io.program.parameters
               if p.rows is None]  # fmt: skip
-    return Scope(graph, io.names.nested(), inputs, roots, {})
+    return Scope(io.dialect, graph, io.names.nested(), inputs, roots, {})
 
 
 def draw_rest(io: Interface, data: str) -> list[Stmt]:
@@ -148,8 +148,8 @@ def draw_rest(io: Interface, data: str) -> list[Stmt]:
     replaced = tuple((io.noises[n.name], scope.inputs[n.name]) for n in drawn)
     body = scope.finished(Return(Call(dotted("noise._replace"), (), replaced)))
     params = [Param("params", Name("Params")), Param("noise", Name("Noise"))]
-    params += [Param(name, Name(type_)) for name, type_ in io.rest]
-    params.append(Param("key", Name("Array")))
+    params += [Param(name, type_) for name, type_ in io.rest]
+    params.append(Param("key", io.dialect.array))
     doc = "The noise completed by draws whose distribution depends on the parameters."
     return [function("draw_rest", params, body, "Noise", doc)]
 
@@ -167,11 +167,12 @@ def noise(io: Interface) -> list[Stmt]:
         if n.drawn:
             fields.append((io.noises[n.name], Constant(None)))
             continue
-        key = expression("jr.fold_in(jr.fold_in(key, __site__), block)", site=Hex(site_key(n.site)))
+        key = io.dialect.fold_in(Name("key"), Hex(site_key(n.site)))
+        key = io.dialect.fold_in(key, Name("block"))
         shape = Tuple((Name("length"), *(finder.expr(s) for s in n.shape)))
-        fields.append((io.noises[n.name], standard(n.kind, key, shape)))
+        fields.append((io.noises[n.name], io.dialect.standard(n.kind, key, shape)))
     body = finder.bound([Return(Call(Name("Noise"), (), tuple(fields)))])
-    params = [Param("key", Name("Array")), Param("block", Name("Array")),
+    params = [Param("key", io.dialect.array), Param("block", io.dialect.array),
               Param("length", Name("int")), Param("data", Name("Data")),
               Param("plan", Name("Plan"))]  # fmt: skip
     doc = "The noise of a block of steps, one draw for each site and block."
@@ -196,7 +197,7 @@ def result(io: Interface, name: str, graph: Graph) -> Stmt:
     inputs |= {d.name: Name(own[d.name]) for d in given}
     roots = [Root(Name(own[d.name]), d.type.shape) for d in given]
     roots += [Root(io.param(p.name), p.shape) for p in io.program.parameters]
-    scope = Scope(graph, names, inputs, roots, {}, open_sizes=True)
+    scope = Scope(io.dialect, graph, names, inputs, roots, {}, open_sizes=True)
     scope.draw_noise()
     outputs = scope.emit()
     scalar = name.endswith("log_density")
@@ -207,8 +208,8 @@ def result(io: Interface, name: str, graph: Graph) -> Stmt:
     body = scope.finished(Return(result))
     idents = set(used_names(body))
     params = [Param("params", Name("Params"))]
-    params += [Param("key", Name("Array"))] if "key" in idents else []
-    params += [Param(own[d.name], Name("Array")) for d in given]
+    params += [Param("key", io.dialect.array)] if "key" in idents else []
+    params += [Param(own[d.name], io.dialect.array) for d in given]
     params += [Param(n, Name("int"), kind="keyword") for n in scope.open]
-    returns: Expr = Subscript(Name("dict"), Tuple((Name("str"), Name("Array"))))
-    return function(name, params, body, Name("Array") if scalar else returns, _DOCS[name])
+    returns: Expr = Subscript(Name("dict"), Tuple((Name("str"), io.dialect.array)))
+    return function(name, params, body, io.dialect.array if scalar else returns, _DOCS[name])

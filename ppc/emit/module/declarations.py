@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ppc.emit import tree
-from ppc.emit.names import identifier
+from ppc.emit.module import templates
+from ppc.emit.module.interface import Interface
 from ppc.emit.program import Column, NoiseArray, Parameter
 from ppc.emit.quote import statements
 from ppc.emit.tree import (
@@ -13,14 +14,10 @@ from ppc.emit.tree import (
     Assign,
     ClassDef,
     Constant,
-    Expr,
     Name,
     Stmt,
     call,
-    dotted,
 )
-from ppc_jax import templates
-from ppc_jax.interface import Interface
 
 
 def declarations(io: Interface) -> list[Stmt]:
@@ -38,14 +35,14 @@ def declarations(io: Interface) -> list[Stmt]:
     for fields_, name in io.classes.items():
         group = next(g for g in io.groups.values() if tuple(g) == fields_)
         ranks = [
-            AnnAssign(Name(f), Name("Array"), None, dims("f32", field_dims(f, group[f])))
+            AnnAssign(Name(f), io.dialect.array, None, dims("f32", field_dims(f, group[f])))
             for f in fields_
         ]
         body.append(named_tuple(name, ranks))
     body.extend(param_types(io))
     body.append(named_tuple("Data", [data_field(io, c) for c in p.columns]))
     body.append(named_tuple("Noise", [noise_field(io, n) for n in p.noise]))
-    opt_state = Name("OptState") if io.rowwise else dotted("optax.OptState")
+    body.extend(statements(io.dialect.templates["optimizer"]))
     body.extend(
         statements(
             templates.PLAN,
@@ -53,7 +50,9 @@ def declarations(io: Interface) -> list[Stmt]:
             sized=bool(p.hypers),
             rowwise=io.rowwise,
             packed=io.packed,
-            opt_state=opt_state,
+            opt_state=io.opt_state,
+            optimizer=io.dialect.optimizer,
+            **({"own_state": io.dialect.opt_state} if io.rowwise else {}),
         )
     )
     return body
@@ -82,23 +81,25 @@ def param_field(io: Interface, group: str, fields: Mapping[str, Parameter]) -> S
     if "" in fields:
         p = fields[""]
         note = f"  {p.note}" if p.note else ""
-        return AnnAssign(Name(identifier(group)), Name("Array"), None, dims("f32", p.shape) + note)
+        return AnnAssign(
+            Name(io.fields[group]), io.dialect.array, None, dims("f32", p.shape) + note
+        )
     shapes = ", ".join(f"{f} {dims('f32', p.shape)}" for f, p in fields.items())
-    return AnnAssign(Name(identifier(group)), Name(io.classes[tuple(fields)]), None, shapes)
+    return AnnAssign(Name(io.fields[group]), Name(io.classes[tuple(fields)]), None, shapes)
 
 
 def data_field(io: Interface, column: Column) -> Stmt:
     """A field of `Data`."""
     note = "" if column.given else "  computed once, by `prepare`"
     comment = dims(column.dtype, column.shape) + note
-    return AnnAssign(Name(io.columns[column.name]), Name("Array"), None, comment)
+    return AnnAssign(Name(io.columns[column.name]), io.dialect.array, None, comment)
 
 
 def noise_field(io: Interface, noise: NoiseArray) -> Stmt:
     """A field of `Noise`."""
     kind = f"a draw of {noise.sampler}" if noise.drawn else f"standard {noise.kind}"
     shape = [io.batch_size_text(s) for s in noise.shape]
-    annotation: Expr = Name("Array")
+    annotation = io.dialect.array
     if noise.drawn:
         annotation = tree.BinOp("|", annotation, Constant(None))
     return AnnAssign(Name(io.noises[noise.name]), annotation, None, f"{dims('f32', shape)}  {kind}")

@@ -9,9 +9,9 @@ from ppc.emit import host
 from ppc.emit.function import emit_body, helpers_used, used_names
 from ppc.emit.imports import sorted_imports
 from ppc.emit.keys import site_key
+from ppc.emit.module.dialect import Dialect
 from ppc.emit.names import Names, identifier
 from ppc.emit.printer import print_module
-from ppc.emit.quote import expression, statements
 from ppc.emit.table import Table, size_expr
 from ppc.emit.tree import (
     Assign,
@@ -30,45 +30,29 @@ from ppc.emit.tree import (
     Stmt,
     Subscript,
     Tuple,
-    call,
 )
 from ppc.ir.nodes import Graph, Noise
 from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
-from ppc_jax import templates
-from ppc_jax.expressions import TABLE, imports_used
 
 _IMPORTS: Mapping[str, Import | ImportFrom] = {
     **{
         name: Import(name)
-        for name in (
-            "argparse",
-            "csv",
-            "functools",
-            "math",
-            "os",
-            "re",
-            "sys",
-            "zipfile",
-        )
+        for name in ("argparse", "csv", "functools", "math", "os", "sys", "zipfile")
     },
-    "optax": Import("optax"),
     "np": Import("numpy", "np"),
-    "jr": Import("jax.random", "jr"),
-    "Array": ImportFrom("jax", (("Array", None),)),
     "Callable": ImportFrom("collections.abc", (("Callable", None),)),
     "NamedTuple": ImportFrom("typing", (("NamedTuple", None),)),
     "special": host.IMPORTS["special"],
-    "ravel_pytree": ImportFrom("jax.flatten_util", (("ravel_pytree", None),)),
 }
 MODULE_NAMES = (
-    "Array batch batch_rows BLOCK_ELEMENTS BLOCK_STEPS block_steps Callable constrain Data data "
-    "draw_noise draw_rest explain Fit fit init_params key lax load_data load_fit log_density "
-    "loss loss_terms main NamedTuple Noise noise OptState pack parameters Params params Plan "
-    "plan posterior predict predict_mean prepare ravel_pytree read_csv read_data read_npz "
+    "batch batch_rows BLOCK_ELEMENTS BLOCK_STEPS block_steps Callable constrain Data data "
+    "draw_noise draw_rest explain Fit fit init_params key load_data load_fit log_density "
+    "loss loss_terms main NamedTuple Noise noise OptState parameters Params params Plan "
+    "plan posterior predict predict_mean prepare read_csv read_data read_npz "
     "REPLAY_BLOCKS Rows run_block run_command sample_prior save_fit Shared SIZES Sizes sizes "
     "stalled start_fit State take take_rows unconstrain unconstrained_log_density update_rows "
-    "weight"
+    "weight check_out"
 ).split()
 
 
@@ -78,20 +62,6 @@ class Root:
 
     expr: Expr
     shape: tuple[Size, ...]
-
-
-def standard(kind: str, key: Expr, shape: Expr) -> Expr:
-    """A draw of standard noise."""
-    if kind == "uniform":
-        return call("_uniform", key, shape)
-    return call({"normal": "jr.normal", "gumbel": "jr.gumbel"}[kind], key, shape)
-
-
-def drawn(sampler: str, key: Expr, args: Sequence[Expr]) -> Expr:
-    """A draw whose distribution depends on arguments."""
-    if sampler == "poisson":
-        return expression("jr.poisson(__key__, __rate__).astype(float)", key=key, rate=args[0])
-    return call({"log_gamma": "jr.loggamma"}[sampler], key, *args)
 
 
 @dataclass(slots=True)
@@ -145,12 +115,13 @@ class Sizer:
 class Scope:
     """The body of a function that computes a graph."""
 
+    dialect: Dialect
     graph: Graph
     names: Names
     inputs: dict[str, Expr]
     roots: Sequence[Root]
     given: Mapping[str, Expr]
-    table: Table = TABLE
+    table: Table | None = None  # None: the dialect's
     open_sizes: bool = False  # sizes that nothing fixes become parameters of the function
     open: list[str] = field(default_factory=list)
     body: list[Stmt] = field(default_factory=list)
@@ -175,13 +146,13 @@ class Scope:
         for node in self.graph.nodes:
             if not isinstance(node, Noise) or node.name in self.inputs or node.name not in needed:
                 continue
-            key = expression("jr.fold_in(key, __site__)", site=Hex(site_key(node.site)))
+            key = self.dialect.fold_in(Name("key"), Hex(site_key(node.site)))
             if node.kind == "draw":
                 args = self._emit(tuple((f"{i}", a) for i, a in enumerate(node.args)))
-                value = drawn(node.sampler, key, list(args.values()))
+                value = self.dialect.drawn(node.sampler, key, list(args.values()))
             else:
                 shape = Tuple(tuple(self.sizer.expr(s) for s in node.type.shape))
-                value = standard(node.kind, key, shape)
+                value = self.dialect.standard(node.kind, key, shape)
             own = self.names.fresh(node.name)
             self.body.append(Assign(Name(own), value))
             self.inputs[node.name] = Name(own)
@@ -192,9 +163,12 @@ class Scope:
 
     def _emit(self, outputs: tuple[tuple[str, str], ...]) -> dict[str, Expr]:
         body, exprs = emit_body(
-            replace(self.graph, outputs=outputs), table=self.table, inputs=self.inputs,
-            sizes=self.sizer.variables(), names=self.names,
-        )  # fmt: skip
+            replace(self.graph, outputs=outputs),
+            table=self.table or self.dialect.table,
+            inputs=self.inputs,
+            sizes=self.sizer.variables(),
+            names=self.names,
+        )
         self.body += body
         return exprs
 
@@ -213,43 +187,45 @@ def function(
     return FunctionDef(name, tuple(params), tuple(body), result, doc)
 
 
-def with_helpers(body: list[Stmt]) -> list[Stmt]:
+def with_helpers(dialect: Dialect, body: Sequence[Stmt]) -> list[Stmt]:
     """The functions of `body` with the helpers that they call, behind them."""
-    helpers = list(helpers_used(TABLE, body))
-    if "_uniform" in set(used_names([*body, *helpers])):
-        helpers += statements(templates.UNIFORM)
-    return [*body, *helpers]
+    return [*body, *helpers_used(dialect.table, body)]
 
 
-def imports(body: Sequence[Stmt]) -> list[Stmt]:
-    """The imports that the program needs."""
+def imports_used(dialect: Dialect, body: Sequence[Stmt]) -> list[Import | ImportFrom]:
+    """The imports that some statements need."""
     used = set(used_names(body))
-    own = [item for name, item in _IMPORTS.items() if name in used]
-    return sorted_imports([*own, *imports_used(body)])
+    known = {**_IMPORTS, **dialect.imports}
+    return [item for name, item in known.items() if name in used]
 
 
-def emit_function(graph: Graph) -> str:
+def complete(dialect: Dialect, body: Sequence[Stmt]) -> Module:
+    """A module of some statements, with the imports and the constants that they need."""
+    body = [*dialect.constants(body), *body]
+    return Module((*sorted_imports(imports_used(dialect, body)), *body))
+
+
+def emit_function(dialect: Dialect, graph: Graph) -> str:
     """The text of a module with `query(key, inputs, *, sizes...)` for a positional graph.
 
     `INPUTS` lists the arrays that it takes by name, `SIZES` the numbers.
     """
-    names = Names([*MODULE_NAMES, "query", "inputs", "INPUTS", "SIZES"])
+    names = Names([*MODULE_NAMES, *dialect.names, "query", "inputs", "INPUTS", "SIZES"])
     used = reached(graph, [name for _, name in graph.outputs], samples=False)
     given = [d for d in graph.data if d.name in used]
     where: dict[str, Expr] = {d.name: Subscript(Name("inputs"), Constant(d.name)) for d in given}
     roots = [Root(where[d.name], d.type.shape) for d in given]
-    scope = Scope(graph, names, where, roots, {}, open_sizes=True)
+    scope = Scope(dialect, graph, names, where, roots, {}, open_sizes=True)
     scope.draw_noise()
     outputs = scope.emit()
     result = Dict(tuple((Constant(name), value) for name, value in outputs.items()))
     body = scope.finished(Return(result))
-    arrays = Subscript(Name("dict"), Tuple((Name("str"), Name("Array"))))
-    params = [Param("key", Name("Array")), Param("inputs", arrays)]
+    arrays = Subscript(Name("dict"), Tuple((Name("str"), dialect.array)))
+    params = [Param("key", dialect.array), Param("inputs", arrays)]
     params += [Param(n, Name("int"), kind="keyword") for n in scope.open]
     text: list[Stmt] = [
         Assign(Name("INPUTS"), Tuple(tuple(Constant(d.name) for d in given))),
         Assign(Name("SIZES"), Tuple(tuple(Constant(n) for n in scope.open))),
         function("query", params, body, arrays, f"`{graph.name}` of a model."),
     ]
-    text = with_helpers(text)
-    return print_module(Module((*imports(text), *text)))
+    return print_module(complete(dialect, with_helpers(dialect, text)))

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
 
+from ppc.emit.module.dialect import Dialect
+from ppc.emit.module.scope import MODULE_NAMES, Root
 from ppc.emit.names import Names, identifier
 from ppc.emit.program import Parameter, Program
 from ppc.emit.tree import (
@@ -17,7 +21,6 @@ from ppc.emit.tree import (
     dotted,
 )
 from ppc.ir.sizes import Size
-from ppc_jax.scope import MODULE_NAMES, Root
 
 
 @dataclass(slots=True)
@@ -25,16 +28,18 @@ class Interface:
     """The names and expressions that the parts of one program share."""
 
     program: Program
+    dialect: Dialect
     names: Names = field(init=False)
     groups: dict[str, dict[str, Parameter]] = field(init=False)  # layer to its fields
     classes: dict[tuple[str, ...], str] = field(init=False)  # fields of a layer to their class
+    fields: dict[str, str] = field(init=False)  # field of Params by parameter or layer
     columns: dict[str, str] = field(init=False)  # field of Data by array
     noises: dict[str, str] = field(init=False)  # field of Noise by noise node
     init_args: tuple[Expr, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
         program = self.program
-        self.names = Names(MODULE_NAMES)
+        self.names = Names([*MODULE_NAMES, *self.dialect.names])
         self.groups = {}
         for p in program.parameters:
             group, _, own = p.name.rpartition(".")
@@ -44,6 +49,8 @@ class Interface:
             if "" not in fields and tuple(fields) not in self.classes:
                 wanted = "Dense" if set(fields) <= {"kernel", "bias"} else "Layer"
                 self.classes[tuple(fields)] = self.names.fresh(wanted)
+        fields_of_params = Names()
+        self.fields = {group: fields_of_params.fresh(group) for group in self.groups}
         fields_of_data = Names()
         self.columns = {c.name: fields_of_data.fresh(c.label) for c in program.columns}
         fields_of_noise = Names()
@@ -78,6 +85,11 @@ class Interface:
             return "rowwise"
         return "packed" if self.packed else "plain"
 
+    @property
+    def opt_state(self) -> Expr:
+        """The type of the state of the optimiser."""
+        return Name("OptState") if self.rowwise else self.dialect.opt_state
+
     def where(self, group: str) -> str:
         """The path of the tuple that holds a parameter or a layer."""
         if not self.rowwise:
@@ -85,11 +97,20 @@ class Interface:
         rows = any(p.rows is not None for p in self.groups[group].values())
         return "params.rows" if rows else "params.shared"
 
+    def path(self, name: str) -> str:
+        """Where a parameter stands: `params.nn1_0.kernel`."""
+        group, _, own = name.rpartition(".")
+        path = f"{self.where(group or name)}.{self.fields[group or name]}"
+        return f"{path}.{identifier(own)}" if group else path
+
+    def by_name(self, params: object) -> dict[str, Any]:
+        """The arrays of a `Params`, by the names that the parameters have in the graphs."""
+        paths = {p.name: self.path(p.name).removeprefix("params.") for p in self.program.parameters}
+        return {name: attrgetter(path)(params) for name, path in paths.items()}
+
     def param(self, name: str) -> Expr:
         """The expression of a parameter."""
-        group, _, own = name.rpartition(".")
-        path = f"{self.where(group or name)}.{identifier(group or name)}"
-        return dotted(f"{path}.{identifier(own)}" if group else path)
+        return dotted(self.path(name))
 
     def sizes_param(self) -> Param:
         """The parameter `sizes` of a function."""
@@ -116,7 +137,7 @@ class Interface:
             else:
                 made = tuple((identifier(f), outputs[p.name]) for f, p in own.items())
                 value = Call(Name(self.classes[tuple(own)]), (), made)
-            fields.setdefault(self.where(group), []).append((identifier(group), value))
+            fields.setdefault(self.where(group), []).append((self.fields[group], value))
         if not self.rowwise:
             return Call(Name("Params"), (), tuple(fields["params"]))
         parts = [Call(Name(f.capitalize()), (), tuple(fields.get(f"params.{f}", ())))
@@ -124,11 +145,11 @@ class Interface:
         return Call(Name("Params"), tuple(parts))
 
     @property
-    def rest(self) -> tuple[tuple[str, str], ...]:
+    def rest(self) -> tuple[tuple[str, Expr], ...]:
         """The parameters of the loss besides parameters and noise, with their types."""
         if self.batched:
-            return (("batch", "Data"), ("weight", "Array"))
-        return (("data", "Data"),)
+            return (("batch", Name("Data")), ("weight", self.dialect.array))
+        return (("data", Name("Data")),)
 
     def rows_expr(self) -> Expr:
         """The number of rows of the batched plate."""

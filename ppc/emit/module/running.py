@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from ppc.emit import host
 from ppc.emit.keys import site_key
+from ppc.emit.module import templates
+from ppc.emit.module.declarations import dims
+from ppc.emit.module.interface import Interface
+from ppc.emit.module.scope import Root, Scope, Sizer, function
 from ppc.emit.names import identifier
 from ppc.emit.quote import expression, statements
 from ppc.emit.tree import (
@@ -22,23 +28,20 @@ from ppc.emit.tree import (
     call,
     dotted,
 )
-from ppc_jax import templates
-from ppc_jax.declarations import dims
-from ppc_jax.interface import Interface
-from ppc_jax.scope import Root, Scope, Sizer, function
 
 
 def loop(io: Interface) -> list[Stmt]:
     """The fit, and what it calls."""
     sized = bool(io.program.hypers)
-    rest = [Name(name) for name, _ in io.rest]
-    args = (Name("step_noise"), *rest)
+    own = io.dialect.templates
     sizes_arg = (Name("sizes"),) if sized else ()
-    checks = equality_checks(io)
     body = statements(
         templates.FIT,
+        **_of_dialect(io, "array", "optimizer", "adam", "float", "donates"),
         batched=io.batched,
-        init_state=statements(templates.INIT[io.form]),
+        callback=own["callback"],
+        init_state=statements(own[f"start_{io.form}"]),
+        elements=statements(own["elements"]),
         batch_size_param=[
             Param("batch_size", Name("int"), Constant(io.program.fit.batch_size), "keyword")
         ] if io.batched else [],
@@ -47,43 +50,54 @@ def loop(io: Interface) -> list[Stmt]:
         sizes_arg=sizes_arg,
         packed_arg=packed_arg(io, "optimizer is None"),
         init_args=io.init_args,
-        checks=checks,
+        checks=equality_checks(io),
         rate=Constant(io.program.fit.learning_rate),
         **({"rows": io.rows_expr()} if io.batched else {}),
     )  # fmt: skip
-    own = {"packed": "unpack(flat)", "rowwise": "local", "plain": "params"}[io.form]
-    steps = {
-        "packed": templates.STEP_PACKED,
-        "rowwise": templates.STEP_ROWWISE,
-        "plain": templates.STEP,
-    }
-    step = statements(steps[io.form], inputs=step_inputs(io, own), args=args)
+    step = statements(
+        own[f"step_{io.form}"], inputs=step_inputs(io, own[f"in_step_{io.form}"]), args=_args(io)
+    )
     body += statements(
-        templates.BLOCK,
+        own["block"],
         batched=io.batched,
         packed=io.packed,
         step=step,
-        loop=statements(templates.LOOP_PACKED if io.packed else templates.LOOP),
     )
     if io.packed:
-        body += statements(templates.PACK)
+        body += statements(own["pack"])
     if io.rowwise:
-        body += statements(templates.UPDATE_ROWS)
+        body += statements(own["update_rows"])
     if io.batched:
-        body += statements(templates.ROWS, gathered=gathered(io),
+        body += statements(own["rows"], gathered=gathered(io),
                            rows_key=Hex(site_key("rows of the data")))  # fmt: skip
+    return [*body, *explain(io), *statements(own["small"])]
+
+
+def explain(io: Interface) -> list[Stmt]:
+    """The function that finds the site whose term is not finite."""
     params = "local = state.params._replace(rows=take_rows(state.params.rows, rows[i]))"
     own = "local" if io.rowwise else "params"
-    body += statements(
+    return statements(
         templates.EXPLAIN,
+        array=io.dialect.array,
         batched=io.batched,
         drawn=io.drawn,
         params=statements(params if io.rowwise else "params = state.params"),
         own=Name(own),
         inputs=step_inputs(io, own),
-        args=args,
+        args=_args(io),
+        compiled=io.dialect.compiled(Name("function")),
+        **({"steps": io.dialect.range(Name("length"))} if io.batched else {}),
     )
-    return body
+
+
+def _args(io: Interface) -> tuple[Expr, ...]:
+    """The arguments of the loss in a step, besides the parameters."""
+    return (Name("step_noise"), *(Name(name) for name, _ in io.rest))
+
+
+def _of_dialect(io: Interface, *names: str) -> dict[str, Expr | str | bool]:
+    return {name: getattr(io.dialect, name) for name in names}
 
 
 def packed_arg(io: Interface, text: str) -> dict[str, Expr]:
@@ -97,12 +111,12 @@ def step_inputs(io: Interface, params: str) -> list[Stmt]:
     if io.batched:
         body += statements("batch, weight = take(data, rows[i], plan)")
     if io.drawn:
-        rest = [Name(name) for name, _ in io.rest]
         body += statements(
-            "step_noise = draw_rest(__params__, step_noise, *__rest__, "
-            "jr.fold_in(key, first + i))",
-            params=expression(params), rest=rest,
-        )  # fmt: skip
+            "step_noise = draw_rest(__params__, step_noise, *__rest__, __key__)",
+            params=expression(params),
+            rest=[Name(name) for name, _ in io.rest],
+            key=io.dialect.fold_in(Name("key"), expression("first + i")),
+        )
     return body
 
 
@@ -112,10 +126,7 @@ def gathered(io: Interface) -> Expr:
     for c in io.program.columns:
         array = dotted(f"data.{io.columns[c.name]}")
         if c.rows is not None:
-            array = expression(
-                "jnp.take(__array__, rows, axis=__axis__, mode='clip')",
-                array=array, axis=Constant(c.rows),
-            )  # fmt: skip
+            array = io.dialect.rows(array, c.rows)
         fields.append((io.columns[c.name], array))
     return Call(Name("Data"), (), tuple(fields))
 
@@ -137,7 +148,7 @@ def equality_checks(io: Interface) -> list[Stmt]:
 
 def files(io: Interface) -> list[Stmt]:
     """Reading data, reading and writing fits, the command."""
-    listed = ", ".join(f"{c.name} {dims(c.dtype, c.shape)}" for c in io.program.columns if c.given)
+    own = io.dialect.templates
     options: dict[str, Expr] = {}
     if io.batched:
         options["batch_size"] = expression('options["batch_size"]')
@@ -147,30 +158,39 @@ def files(io: Interface) -> list[Stmt]:
         load_data(io),
         *(statements(templates.CSV) if _csv(io) else ()),
         *statements(templates.FILES),
+        *statements(own["saving"]),
         *statements(
             templates.COMMAND,
+            adam=io.dialect.adam,
+            key=io.dialect.key(expression('options["seed"]')),
+            precision=statements(own["precision"]),
+            run=statements(own["run"]),
+            errors=io.dialect.errors,
             batched=io.batched,
             sizes_arg=(Name("sizes"),) if io.program.hypers else (),
             options_arg=options,
             own_packed_arg=packed_arg(io, "True"),
             size_options=size_options(io),
             sizes=chosen_sizes(io),
-            description=Constant(f"Fit {io.program.name} by SVI."),
-            data_help=Constant(_data_help(io, listed)),
+            model=io.program.name,
+            data_help=_data_help(io),
             **_defaults(io),
             **({"rows": io.rows_expr()} if io.batched else {}),
         ),
     ]
 
 
-def _data_help(io: Interface, listed: str) -> str:
+def _data_help(io: Interface) -> str:
     """What the file of data must have."""
-    text = f"npz with {listed}"
+    given = [c for c in io.program.columns if c.given]
+    text = (
+        f"The data are an npz with {', '.join(f'{c.name} {dims(c.dtype, c.shape)}' for c in given)}"
+    )
     if _csv(io):
-        given = [c for c in io.program.columns if c.given]
         titles = (c.name if len(c.shape) == 1 else f"{c.name}_0, {c.name}_1, ..." for c in given)
-        text += f"; or csv with columns {', '.join(titles)}"
-    return text.replace("%", "%%")
+        text += f"; or a csv with the columns {', '.join(titles)}"
+    # A percent sign is argparse's own.
+    return "\n".join(textwrap.wrap(f"{text}.".replace("%", "%%"), 84))
 
 
 def _csv(io: Interface) -> bool:
@@ -215,7 +235,7 @@ def load_data(io: Interface) -> Stmt:
             shape = Tuple(tuple(finder.expr(s) for s in c.shape))
             checks.append(ExprStmt(call("_check_shape", Constant(c.name), values[c.name], shape)))
     for name, (graph, words) in io.program.supports.items():
-        scope = Scope(graph, names, dict(values), [], {}, table=host.TABLE)
+        scope = Scope(io.dialect, graph, names, dict(values), [], {}, table=host.TABLE)
         scope.sizer = finder
         inside = scope.emit()[name]
         check = ExprStmt(call("_check_rows", Constant(name), inside, Constant(words)))

@@ -1,0 +1,85 @@
+"""How JAX programs differ from those of other backends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ppc.emit.module.dialect import Dialect
+from ppc.emit.quote import expression
+from ppc.emit.tree import Constant, Expr, Name, call, dotted
+from ppc.ir.types import DType
+from ppc_jax import templates
+from ppc_jax.expressions import IMPORTS, TABLE
+
+_NAMES = "Array lax pack ravel_pytree".split()
+_DTYPES = {"f32": Name("float"), "i32": dotted("jnp.int32"), "bool": Name("bool")}
+
+
+def _standard(kind: str, key: Expr, shape: Expr) -> Expr:
+    """A draw of standard noise."""
+    functions = {"uniform": "_uniform", "normal": "jr.normal", "gumbel": "jr.gumbel"}
+    return call(functions[kind], key, shape)
+
+
+def _drawn(sampler: str, key: Expr, args: Sequence[Expr]) -> Expr:
+    """A draw whose distribution depends on arguments."""
+    if sampler == "poisson":
+        return expression("jr.poisson(__key__, __rate__).astype(float)", key=key, rate=args[0])
+    return call({"log_gamma": "jr.loggamma"}[sampler], key, *args)
+
+
+def _constant(array: Expr, dtype: DType) -> Expr:
+    return call("jnp.asarray", array, _DTYPES[dtype])
+
+
+def _rows(array: Expr, axis: int) -> Expr:
+    return expression(
+        "jnp.take(__array__, rows, axis=__axis__, mode='clip')", array=array, axis=Constant(axis)
+    )
+
+
+DIALECT = Dialect(
+    name="JAX",
+    needs="jax and optax",
+    table=TABLE,
+    imports=IMPORTS,
+    names=tuple(_NAMES),
+    array=Name("Array"),
+    optimizer=dotted("optax.GradientTransformation"),
+    opt_state=dotted("optax.OptState"),
+    adam="_adam",
+    float=call("jnp.result_type", Name("float")),
+    errors=(),
+    block_steps=1024,
+    donates=True,
+    key=lambda seed: call("jr.key", seed),
+    fold_in=lambda key, number: call("jr.fold_in", key, number),
+    standard=_standard,
+    drawn=_drawn,
+    constant=_constant,
+    rows=_rows,
+    range=lambda size: call("jnp.arange", size),
+    compiled=lambda function: call("jax.jit", function),
+    templates={
+        "start_packed": templates.START_PACKED,
+        "start_rowwise": templates.START_ROWWISE,
+        "start_plain": templates.START,
+        "elements": templates.ELEMENTS,
+        "callback": templates.CALLBACK,
+        "block": templates.BLOCK,
+        "step_packed": templates.STEP_PACKED,
+        "step_rowwise": templates.STEP_ROWWISE,
+        "step_plain": templates.STEP,
+        "in_step_packed": "unpack(flat)",
+        "in_step_rowwise": "local",
+        "in_step_plain": "params",
+        "pack": templates.PACK,
+        "update_rows": templates.UPDATE_ROWS,
+        "rows": templates.ROWS,
+        "optimizer": "",
+        "small": templates.SMALL,
+        "saving": templates.SAVING,
+        "precision": templates.PRECISION,
+        "run": templates.RUN,
+    },
+)

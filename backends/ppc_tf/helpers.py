@@ -1,0 +1,403 @@
+"""Functions that an emitted program carries with it, where TensorFlow's lose digits or have none.
+
+They keep relative accuracy in float32 and float64, value and derivative, over the whole domain;
+the formulas are those of the JAX backend. Samplers are here too: under `jit_compile` TensorFlow's
+stateless gamma and Poisson do not compile. Each is printed once, and only into programs that
+call it.
+"""
+
+from __future__ import annotations
+
+from ppc.emit.quote import Templates
+
+_LOG1MEXP = '''
+@tf.custom_gradient
+def _log1mexp(x):
+    """log(1 - exp(-x)) for x > 0; the switch at log 2 keeps all digits (Maechler, 2012)."""
+    near, far = tf.math.log(-tf.math.expm1(-x)), tf.math.log1p(-tf.exp(-x))
+    return tf.where(x < math.log(2), near, far), lambda dy: dy / tf.math.expm1(x)
+'''
+
+_LOG1PMX = '''
+@tf.custom_gradient
+def _log1pmx(x):
+    """log(1 + x) - x for x > -1; near 0 by log(1 + x) = 2 artanh(x / (2 + x))."""
+    near = tf.abs(x) < 0.5
+    r = tf.where(near, x / (2 + x), 0.0)
+    series = tf.zeros_like(r)
+    for k in range(16, 0, -1):
+        series = (series + 1 / (2 * k + 1)) * tf.square(r)
+    y = tf.where(near, r * (2 * series - x), tf.math.log1p(x) - x)
+    return y, lambda dy: -x / (1 + x) * dy
+'''
+
+# artanh(y)/y - 1 with y = 1/(2 x + 1) is (x + 1/2) log(1 + 1/x) - 1, what the recurrence of the
+# gamma function adds to the rest of Stirling's formula from x to x + 1.
+_LGAMMA_CORRECTION = '''
+@tf.custom_gradient
+def _lgamma_correction(x):
+    """log gamma(x) - ((x - 1/2) log x - x + log(2 pi) / 2) for x > 0.
+
+    Stirling's series (Abramowitz and Stegun 6.1.40) at 10 or above, to which smaller x
+    come by the recurrence of the gamma function.
+    """
+    small = x < 10
+    shifted = tf.where(small, x + 10, x)
+    total = tf.zeros_like(shifted)
+    for c in (43867 / 244188, -3617 / 122400, 1 / 156, -691 / 360360, 1 / 1188):
+        total = (total + c) / shifted / shifted
+    for c in (-1 / 1680, 1 / 1260, -1 / 360):
+        total = (total + c) / shifted / shifted
+    total = (total + 1 / 12) / shifted
+    below = tf.where(small, x, 1.0)[..., None] + tf.range(10, dtype=x.dtype)
+    steps = tf.reduce_sum(_stirling_step(below), -1)
+    y = total + tf.where(small, steps, 0.0)
+    return y, lambda dy: _lgamma_correction_slope(x) * dy
+
+
+def _lgamma_correction_slope(x):
+    """digamma(x) - log x + 1 / (2 x), x > 0, by the derivatives of the same series."""
+    small = x < 10
+    shifted = tf.where(small, x + 10, x)
+    total = tf.zeros_like(shifted)
+    for c in (-43867 / 14364, 3617 / 8160, -1 / 12, 691 / 32760, -1 / 132):
+        total = (total + c) / shifted / shifted
+    for c in (1 / 240, -1 / 252, 1 / 120):
+        total = (total + c) / shifted / shifted
+    total = (total - 1 / 12) / shifted / shifted
+    below = tf.where(small, x, 1.0)[..., None] + tf.range(10, dtype=x.dtype)
+    steps = tf.reduce_sum(_stirling_step_slope(below), -1)
+    return total + tf.where(small, steps, 0.0)
+
+
+def _stirling_step(x):
+    """(x + 1/2) log(1 + 1/x) - 1 = artanh(y)/y - 1 with y = 1 / (2 x + 1)."""
+    y = 1 / (2 * x + 1)
+    series = tf.zeros_like(y)
+    for k in range(26, 0, -1):
+        series = (series + 1 / (2 * k + 1)) * tf.square(y)
+    direct = (x + 0.5) * (tf.math.log1p(x) - tf.math.log(x)) - 1
+    return tf.where(x < 0.5, direct, series)
+
+
+def _stirling_step_slope(x):
+    """log(1 + 1/x) - (x + 1/2) / (x (x + 1)), the derivative of `_stirling_step`."""
+    y = 1 / (2 * x + 1)
+    series = tf.zeros_like(y)
+    for k in range(26, 0, -1):
+        series = (series + 2 * k / (2 * k + 1)) * tf.square(y)
+    direct = tf.math.log1p(x) - tf.math.log(x) - 0.5 / x - 0.5 / (1 + x)
+    return tf.where(x < 0.5, direct, -2 * y * series)
+'''
+
+_LBETA = '''
+def _lbeta(a, b):
+    """log B(a, b) for positive a and b.
+
+    The leading terms of Stirling's formula cancel in closed form (DiDonato and Morris,
+    1992), so that nothing is lost for large arguments.
+    """
+    return _lbeta_alike(*_alike(a, b))
+
+
+@tf.custom_gradient
+def _lbeta_alike(a, b):
+    p, q = tf.minimum(a, b), tf.maximum(a, b)
+    shared = tf.math.log1p(p / q)
+    rest = _lgamma_correction(p) + _lgamma_correction(q) - _lgamma_correction(p + q)
+    leading = p * (tf.math.log(p) - tf.math.log(q) - shared) - q * shared
+    y = leading + 0.5 * (math.log(2 * math.pi) - tf.math.log(p) + shared) + rest
+    return y, lambda dy: (_digamma_gap(a, b) * dy, _digamma_gap(b, a) * dy)
+
+
+def _digamma_gap(x, y):
+    """digamma(x) - digamma(x + y) for positive x and y; by the midpoint for small y."""
+    leading = -_log1p_ratio(y, x) - 0.5 * (y / (x + y)) / x
+    apart = _lgamma_correction_slope(x) - _lgamma_correction_slope(x + y)
+    middle = x + 0.5 * y
+    with tf.GradientTape() as tape:
+        tape.watch(middle)
+        slope = _lgamma_correction_slope(middle)
+    curved = tape.gradient(slope, middle)
+    near = y < x * np.finfo(x.dtype.as_numpy_dtype).eps ** (1 / 3)
+    return leading + tf.where(near, -y * curved, apart)
+
+
+def _log1p_ratio(y, x):
+    """log(1 + y / x), where y / x may overflow."""
+    beyond = tf.math.log1p(x / y) + tf.math.log(y) - tf.math.log(x)
+    return tf.where(y < x, tf.math.log1p(y / x), beyond)
+'''
+
+_LOGADDEXP = '''
+def _logaddexp(x, y):
+    """log(exp(x) + exp(y)); the derivatives are shares that do not round with x and y."""
+    return _logaddexp_alike(*_alike(x, y))
+
+
+@tf.custom_gradient
+def _logaddexp_alike(x, y):
+    gap = tf.where(x == y, tf.zeros_like(x), x - y)
+    total = tf.maximum(x, y) + tf.math.log1p(tf.exp(-tf.abs(gap)))
+    return total, lambda dy: (tf.sigmoid(gap) * dy, tf.sigmoid(-gap) * dy)
+'''
+
+_MAXIMUM = '''
+def _maximum(x, y):
+    """The larger of x and y; where they tie, each has half of the derivative."""
+    return _maximum_alike(*_alike(x, y))
+
+
+@tf.custom_gradient
+def _maximum_alike(x, y):
+    share = 0.5 * (tf.cast(x > y, x.dtype) + tf.cast(x >= y, x.dtype))
+    return tf.maximum(x, y), lambda dy: (share * dy, (1 - share) * dy)
+'''
+
+_MINIMUM = '''
+def _minimum(x, y):
+    """The smaller of x and y; where they tie, each has half of the derivative."""
+    return _minimum_alike(*_alike(x, y))
+
+
+@tf.custom_gradient
+def _minimum_alike(x, y):
+    share = 0.5 * (tf.cast(x < y, x.dtype) + tf.cast(x <= y, x.dtype))
+    return tf.minimum(x, y), lambda dy: (share * dy, (1 - share) * dy)
+'''
+
+_ALIKE = '''
+def _alike(x, y):
+    """Two arrays, repeated to a common shape."""
+    shape = tf.broadcast_static_shape(x.shape, y.shape)
+    return tf.broadcast_to(x, shape), tf.broadcast_to(y, shape)
+'''
+
+_XLOGY = '''
+def _xlogy(x, y):
+    """x log y, and 0 at x = 0 for every y; the derivatives at (0, 0) are 0."""
+    defined = (y > 0) & (y < math.inf)
+    return x * tf.math.log(tf.where((x != 0) | defined, y, 1.0))
+'''
+
+_XLOG1PY = '''
+def _xlog1py(x, y):
+    """x log(1 + y), and 0 at x = 0 for every y; the derivatives at (0, -1) are 0."""
+    defined = (y > -1) & (y < math.inf)
+    return x * tf.math.log1p(tf.where((x != 0) | defined, y, 0.0))
+'''
+
+_LOG_NDTR = '''
+@tf.custom_gradient
+def _log_ndtr(x):
+    """The logarithm of the standard normal distribution function."""
+    tail = -0.5 * tf.square(x) - tf.math.log(_mills_tail(x)) - 0.5 * math.log(2 * math.pi)
+    middle = tf.math.log(_ndtr(tf.clip_by_value(x, -5.0, 0.0)))
+    upper = tf.math.log1p(-_ndtr(-tf.maximum(x, 0.0)))
+    y = tf.where(x < -5, tail, tf.where(x < 0, middle, upper))
+
+    def grad(dy):
+        density = tf.exp(-0.5 * tf.square(x)) / math.sqrt(2 * math.pi)
+        near = density / _ndtr(tf.maximum(x, -5.0))
+        return tf.where(x < -5, _mills_tail(x), near) * dy
+
+    return y, grad
+
+
+def _mills_tail(x):
+    """phi(x) / Phi(x) for x <= -5, by Laplace's continued fraction."""
+    t = tf.maximum(-x, 5.0)
+    value = t
+    for k in range(24, 0, -1):
+        value = t + k / value
+    return value
+'''
+
+_NDTRI = '''
+@tf.custom_gradient
+def _ndtri(p):
+    """The quantile of the standard normal distribution, 0 < p < 1.
+
+    In the tails, by Newton steps on the logarithm of the distribution function from
+    Abramowitz and Stegun 26.2.23, which is off by 0.00045.
+    """
+    tail = tf.minimum(tf.minimum(p, 1 - p), 0.25)
+    log_tail = tf.math.log(tail)
+    t = tf.sqrt(-2 * log_tail)
+    above = 2.515517 + t * (0.802853 + t * 0.010328)
+    x = above / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t
+    for _ in range(3):
+        log_phi = -0.5 * tf.square(x) - 0.5 * math.log(2 * math.pi)
+        value = _log_ndtr(x)
+        x -= (value - log_tail) * tf.exp(value - log_phi)
+    centre = math.sqrt(2) * tf.math.erfinv(2 * p - 1)
+    y = tf.where(tf.abs(p - 0.5) < 0.25, centre, tf.where(p < 0.5, x, -x))
+    return y, lambda dy: math.sqrt(2 * math.pi) * tf.exp(0.5 * tf.square(y)) * dy
+'''
+
+_NDTR = '''
+def _ndtr(x):
+    """The standard normal distribution function."""
+    return 0.5 * tf.math.erfc(-math.sqrt(0.5) * x)
+'''
+
+_LOG_GAMMA_DRAW = '''
+def _log_gamma_draw(draw, concentration):
+    """The logarithm of a standard Gamma draw, with its derivative in the concentration.
+
+    The derivative is implicit: -(dF/da) / (dF/dx) for the distribution function F
+    (Figurnov, Mohamed and Mnih, 2018). For small draws it is that of the first term of
+    the series of F, for large concentrations that of Temme's uniform expansion.
+    """
+    draw, a = _alike(draw, concentration)
+    draw, a0 = tf.stop_gradient(draw), tf.stop_gradient(a)
+    eps = np.finfo(draw.dtype.as_numpy_dtype).eps
+    tiny, large = draw < math.log(eps), a0 > eps ** (-1 / 3)
+    usual = ~(tiny | large)
+    x = tf.exp(tf.where(usual, draw, 0.0))
+    inside = tf.raw_ops.RandomGammaGrad(alpha=tf.where(usual, a0, 1.0), sample=x) / x
+    first = (tf.math.digamma(a0 + 1) - draw) / a0
+    slope = tf.where(large, _temme_slope(draw, a0), tf.where(tiny, first, inside))
+    return draw + tf.stop_gradient(slope) * (a - a0)
+
+
+def _temme_slope(draw, a):
+    """d draw / da to relative order 1/a, from Temme's expansion (1992) of the quantile.
+
+    With h = exp(draw) / a - 1 and eta^2 / 2 = h - log(1 + h), the quantity
+    sqrt(a) (eta - log(eta / h) / (a eta)) does not depend on a.
+    """
+    delta = draw - tf.math.log(a)
+    h = tf.clip_by_value(tf.math.expm1(delta), -0.5, 0.5)
+    second = tf.zeros_like(h)
+    for k in range(24, 2, -1):
+        second = second * h + (-1) ** k / (k * (k - 1))
+    near = tf.abs(delta) < 1e-3
+    apart = tf.where(near, tf.ones_like(delta), delta)
+    series = 1 - delta / 2 + tf.square(delta) / 12
+    first = tf.where(near, series, apart / tf.math.expm1(apart))
+    return (first - second / a) / a
+'''
+
+_FOLD_IN = '''
+def _fold_in(key: tf.Tensor, number: tf.Tensor | int) -> tf.Tensor:
+    """A key from a key and a number."""
+    number = tf.cast(number, tf.int64)
+    return tf.random.experimental.stateless_fold_in(key, number, alg="philox")
+'''
+
+_NORMAL = '''
+def _normal(key: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+    """Standard normal draws."""
+    return tf.random.stateless_normal(shape, key, dtype=FLOAT, alg="philox")
+'''
+
+_GUMBEL = '''
+def _gumbel(key: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+    """Standard Gumbel draws."""
+    return -tf.math.log(-tf.math.log(_uniform(key, shape)))
+'''
+
+_UNIFORM = '''
+def _uniform(key: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+    """Uniform on the open interval (0, 1), so that its logarithm is finite."""
+    smallest = np.finfo(FLOAT.as_numpy_dtype).tiny
+    draw = tf.random.stateless_uniform(shape, key, dtype=FLOAT, alg="philox")
+    return tf.maximum(draw, smallest)
+'''
+
+# TensorFlow's own samplers of both do not compile under `jit_compile`.
+_LOG_GAMMA = '''
+def _log_gamma(key: tf.Tensor, concentration: tf.Tensor) -> tf.Tensor:
+    """Logarithms of standard Gamma draws, by rejection (Marsaglia and Tsang, 2000).
+
+    A concentration below 1 is raised by 1, for a draw that a power of a uniform lowers.
+    """
+    a = tf.convert_to_tensor(concentration, FLOAT)
+    shape = tuple(a.shape)
+    raised = tf.where(a < 1, a + 1, a)
+    d = raised - 1 / 3
+    c = 1 / (3 * tf.sqrt(d))
+
+    def draw(i, log_v, found):
+        at = _fold_in(key, i)
+        z, u = _normal(_fold_in(at, 0), shape), _uniform(_fold_in(at, 1), shape)
+        positive = 1 + c * z > 0
+        new = 3 * tf.math.log(tf.where(positive, 1 + c * z, 1.0))
+        bound = 0.5 * tf.square(z) + d * (1 - tf.exp(new) + new)
+        accepted = positive & (tf.math.log(u) < bound)
+        return i + 1, tf.where(accepted & ~found, new, log_v), found | accepted
+
+    start = 0, tf.zeros(shape, FLOAT), tf.zeros(shape, tf.bool)
+    _, log_v, _ = tf.while_loop(lambda i, v, found: ~tf.reduce_all(found), draw, start)
+    power = tf.math.log(_uniform(_fold_in(key, -1), shape)) / a
+    return tf.math.log(d) + log_v + tf.where(a < 1, power, 0.0)
+'''
+
+_POISSON = '''
+def _poisson(key: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+    """Poisson draws as floats: by rejection for rates of 10 and more, else by counting.
+
+    The rejection is that of Hoermann (1993, transformed rejection with squeeze); counting
+    multiplies uniforms until their product is below exp(-rate) (Knuth, 1969).
+    """
+    rate = tf.convert_to_tensor(rate, FLOAT)
+    shape = tuple(rate.shape)
+    large = rate >= 10
+    high, low = tf.maximum(rate, 10.0), tf.where(large, tf.zeros_like(rate), rate)
+    b = 0.931 + 2.53 * tf.sqrt(high)
+    a = -0.059 + 0.02483 * b
+    log_scale = tf.math.log(1.1239 + 1.1328 / (b - 3.4))
+
+    def transformed(i, count, found):
+        at = _fold_in(key, i)
+        u, v = _uniform(_fold_in(at, 0), shape) - 0.5, _uniform(_fold_in(at, 1), shape)
+        rest = 0.5 - tf.abs(u)
+        k = tf.floor((2 * a / rest + b) * u + high + 0.43)
+        squeezed = (rest >= 0.07) & (v <= 0.9277 - 3.6224 / (b - 2))
+        refused = (k < 0) | ((rest < 0.013) & (v > rest))
+        ratio = tf.math.log(v) + log_scale - tf.math.log(a / tf.square(rest) + b)
+        k0 = tf.maximum(k, 0.0)
+        fits = ratio <= k0 * tf.math.log(high) - high - tf.math.lgamma(k0 + 1)
+        accepted = squeezed | (fits & ~refused)
+        return i + 1, tf.where(accepted & ~found, k, count), found | accepted
+
+    def counted(i, count, log_product):
+        log_product += tf.math.log(_uniform(_fold_in(_fold_in(key, -1), i), shape))
+        return i + 1, count + tf.cast(log_product > -low, FLOAT), log_product
+
+    zeros = tf.zeros(shape, FLOAT)
+    _, by_rejection, _ = tf.while_loop(
+        lambda i, count, found: ~tf.reduce_all(found), transformed, (0, zeros, ~large)
+    )
+    _, by_counting, _ = tf.while_loop(
+        lambda i, count, total: tf.reduce_any(total > -low), counted, (0, zeros, zeros)
+    )
+    return tf.where(large, by_rejection, by_counting)
+'''
+
+# In the order in which a program prints them.
+HELPERS = Templates(
+    {
+        "_log1mexp": _LOG1MEXP,
+        "_log1pmx": _LOG1PMX,
+        "_lgamma_correction": _LGAMMA_CORRECTION,
+        "_lbeta": _LBETA,
+        "_logaddexp": _LOGADDEXP,
+        "_maximum": _MAXIMUM,
+        "_minimum": _MINIMUM,
+        "_xlogy": _XLOGY,
+        "_xlog1py": _XLOG1PY,
+        "_log_ndtr": _LOG_NDTR,
+        "_ndtri": _NDTRI,
+        "_ndtr": _NDTR,
+        "_log_gamma_draw": _LOG_GAMMA_DRAW,
+        "_alike": _ALIKE,
+        "_log_gamma": _LOG_GAMMA,
+        "_poisson": _POISSON,
+        "_fold_in": _FOLD_IN,
+        "_normal": _NORMAL,
+        "_gumbel": _GUMBEL,
+        "_uniform": _UNIFORM,
+    }
+)

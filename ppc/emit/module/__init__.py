@@ -1,0 +1,1 @@
+"""Programs as text: what every backend prints alike, and where it asks a dialect."""
