@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from ppc.diagnostics import KindError
+from ppc.diagnostics.command import BadOptimizer
+
 Tree = Any  # nested tuples of tensors
 
 
@@ -44,10 +47,26 @@ class KerasOptimizer:
 
 
 def adapted(optimizer: object | None) -> object | None:
-    """An optimiser as `fit` takes it: what Keras made, in another form."""
-    if optimizer is None or hasattr(optimizer, "init"):
-        return optimizer
-    return _adapted(optimizer)
+    """An optimiser as `fit` takes it: what Keras made, in another form.
+
+    Raises KindError for what is neither of Keras nor has `init` and `update`.
+    """
+    if optimizer is None:
+        return None
+    if not isinstance(optimizer, type):
+        if all(callable(getattr(optimizer, part, None)) for part in ("init", "update")):
+            return optimizer
+        if hasattr(optimizer, "stateless_apply"):
+            return _adapted(optimizer)
+    found = repr(optimizer) if isinstance(optimizer, str) else getattr(optimizer, "__name__", None)
+    raise KindError(
+        BadOptimizer(
+            found=found or type(optimizer).__name__,
+            backend="tensorflow",
+            expected="an optimiser of Keras 3",
+            example="keras.optimizers.Adam(0.01)",
+        )
+    )
 
 
 @functools.cache
