@@ -77,7 +77,10 @@ class JaxBackend:
             progress = settings.progress
             options["callback"] = lambda fit, total: progress(total, fit.losses)
         data = module.prepare(*arrays.values())
-        fit = module.fit(jax.random.key(settings.seed), data, **options)
+        try:
+            fit = module.fit(jax.random.key(settings.seed), data, **options)
+        except FloatingPointError as error:  # the program's own finding, in its own words
+            return FitOutcome({}, np.zeros(0, np.float32), failure=str(error))
         params = Interface(settings.program, DIALECT).by_name(fit.params)
         return FitOutcome({n: np.asarray(x) for n, x in params.items()}, np.asarray(fit.losses))
 

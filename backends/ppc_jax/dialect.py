@@ -11,7 +11,7 @@ from ppc.ir.types import DType
 from ppc_jax import templates
 from ppc_jax.expressions import IMPORTS, TABLE
 
-_NAMES = "Array lax ravel_pytree".split()
+_NAMES = "Array lax pack ravel_pytree".split()
 _DTYPES = {"f32": Name("float"), "i32": dotted("jnp.int32"), "bool": Name("bool")}
 
 

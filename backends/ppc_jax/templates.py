@@ -239,6 +239,8 @@ def load_fit(path: str, data: Data, plan: Plan) -> Fit:
             wanted = f"{leaf.dtype}{list(leaf.shape)}"
             raise ValueError(f"{_name(where)} in {path} is not {wanted}")
         found.append(jnp.asarray(array))
+    if "losses" not in arrays or arrays["losses"].ndim != 1:
+        raise ValueError(f"{path} has no losses f32[steps]")
     return Fit(*jax.tree.unflatten(tree, found), arrays["losses"])
 
 

@@ -77,7 +77,10 @@ class TensorFlowBackend:
             progress = settings.progress
             options["callback"] = lambda fit, total: progress(total, fit.losses)
         data = module.prepare(*arrays.values())
-        fit = module.fit(_key(settings.seed), data, **options)
+        try:
+            fit = module.fit(_key(settings.seed), data, **options)
+        except FloatingPointError as error:  # the program's own finding, in its own words
+            return FitOutcome({}, np.zeros(0, np.float32), failure=str(error))
         params = Interface(settings.program, DIALECT).by_name(fit.params)
         return FitOutcome({n: x.numpy() for n, x in params.items()}, np.asarray(fit.losses))
 

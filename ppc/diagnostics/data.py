@@ -118,6 +118,23 @@ class NotFinite(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TooLarge(Mistake):
+    """Numbers that the program's type cannot hold."""
+
+    code: ClassVar[str] = "data-too-large"
+    name: str
+    rows: tuple[int, ...]
+    total: int
+
+    def message(self) -> str:
+        rows = rows_text(self.rows, self.total)
+        return f"{self.name!r} has numbers that 32 bits cannot hold in {rows}"
+
+    def help(self) -> str:
+        return "rescale these numbers before the fit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutsideSupport(Mistake):
     """Observations outside the support of their site."""
 
@@ -254,12 +271,10 @@ class NonFiniteLoss(Mistake):
     """A fit that left the numbers."""
 
     code: ClassVar[str] = "loss-not-finite"
-    step: int
-    sites: tuple[str, ...]
+    where: str  # the step and the site, as the program found them
 
     def message(self) -> str:
-        where = f", first in the term of {listed(self.sites)}" if self.sites else ""
-        return f"the loss is not finite at step {self.step}{where}"
+        return f"the fit left the finite numbers: {self.where}"
 
     def help(self) -> str:
         return "try a smaller learning rate, data on a smaller scale, or a tighter prior"

@@ -22,10 +22,11 @@ from ppc.diagnostics.data import (
     NotFinite,
     NotNumeric,
     OutsideSupport,
+    TooLarge,
     UnknownData,
     WrongKind,
 )
-from ppc.ir.nodes import Data, Graph, observed_node
+from ppc.ir.nodes import Graph, Sample, observed_node
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType, Tensor
 from ppc.objective.support import supports
@@ -100,16 +101,32 @@ def check(
         if bad := _rows(~np.isfinite(array)):
             total = array.shape[0] if array.ndim else 1
             mistakes.append(NotFinite(name=name, rows=bad, total=total))
+        elif bad := _rows(_too_large(array, types[name].dtype)):
+            total = array.shape[0] if array.ndim else 1
+            mistakes.append(TooLarge(name=name, rows=bad, total=total))
         else:
             finite[name] = array
     mistakes.extend(_outside(graph, finite, sizes.values))
     if mistakes:
         raise DataError(mistakes)
+    for name, array in arrays.items():
+        if types[name].dtype == "i32":
+            arrays[name] = array.astype(np.int32)
     return Checked(arrays, sizes.values, tuple(notes))
+
+
+def _too_large(array: Array, dtype: DType) -> Array:
+    """Which numbers 32 bits turn into others: infinities, or integers that wrap around."""
+    info = np.finfo(np.float32) if dtype == "f32" else np.iinfo(np.int32)
+    large: Array = (array > info.max) | (array < info.min)
+    return large
 
 
 def _numbers(name: str, value: Any, dtype: DType, mistakes: list[Mistake]) -> Array | None:
     """`value` as an array of numbers; a mistake where it is none."""
+    if np.ma.isMaskedArray(value) and np.ma.getmaskarray(value).any():
+        mistakes.append(NotNumeric(name=name, found="masked values"))
+        return None
     try:
         array = np.asarray(value)
     except ValueError:
@@ -181,9 +198,11 @@ def _outside(
     for name, array in arrays.items():
         node = nodes[name]
         total = array.shape[0] if array.ndim else 1
-        counted = isinstance(node, Data) and node.type.dtype == "i32"
-        if counted and (bad := _rows(array != np.round(array))):
-            yield OutsideSupport(name=name, support="whole numbers", rows=bad, total=total)
+        if node.type.dtype == "i32" and (bad := _rows(array != np.round(array))):
+            yield OutsideSupport(
+                name=name, support="whole numbers", rows=bad, total=total,
+                span=node.span if isinstance(node, Sample) else None,
+            )  # fmt: skip
         elif name in checks:
             check, words = checks[name]
             needed = {n: a for n, a in arrays.items() if n in check.by_name()}

@@ -8,16 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ppc import registry
 from ppc.compiler import Compilation, FitDefaults, Options, as_function, compile_loss
-from ppc.diagnostics import DataError
-from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss
+from ppc.diagnostics import DataError, KindError
+from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss, WrongKind
 from ppc.emit.program import Program, assemble
 from ppc.inference.data import Checked, check, entries
-from ppc.inference.methods import next_seed
+from ppc.inference.methods import VI, next_seed
 from ppc.ir.nodes import Graph, observed_node
 from ppc.objective import functions
 from ppc.passes import batches
@@ -25,7 +24,6 @@ from ppc.passes.constrain import unconstrained_name
 
 if TYPE_CHECKING:
     from ppc.api import ProbModel
-    from ppc.inference.methods import VI
 
 Array = NDArray[Any]
 
@@ -100,6 +98,9 @@ def fit(
     `ready` is a compilation made before, to whose observed sites the data must belong. With
     `clip` a batch has at most as many rows as there are.
     """
+    if not isinstance(method, VI):
+        expected, found = "an inference method, as SVI(q)", f"{method!r}"[:60]
+        raise KindError(WrongKind(argument="inference_method", expected=expected, found=found))
     seed = next_seed(seed)
     arguments = _arguments(model, method)
     checked = _checked(model.ir, data, arguments, ready)
@@ -132,8 +133,7 @@ def fit(
             ),
         )
     if outcome.failure:
-        step = int(np.argmin(np.isfinite(outcome.losses)))
-        raise DataError(NonFiniteLoss(step=step, sites=(outcome.failure,)))
+        raise DataError(NonFiniteLoss(where=outcome.failure))
     method.record(outcome.losses)
     return Fitted(
         model=c.graphs["model"],

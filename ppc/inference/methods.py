@@ -6,7 +6,7 @@ import inspect
 import secrets
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from ppc.compiler import MEANFIELD
 from ppc.diagnostics import DataError, KindError
@@ -77,6 +77,10 @@ class VI:
             raise DataError(BadNumber(argument="loss", expected="'ELBO'", found=repr(loss)))
         self.optimizer = optimizer
         self.epochs = positive_integer("epochs", epochs)
+        if isinstance(learning_rate, bool) or not isinstance(learning_rate, SupportsFloat):
+            found = type(learning_rate).__name__
+            expected = "a positive number"
+            raise KindError(WrongKind(argument="learning_rate", expected=expected, found=found))
         self.learning_rate = float(learning_rate)
         if not 0 < self.learning_rate < float("inf"):
             raise DataError(

@@ -45,6 +45,8 @@ def supports(
     axes = model.axes
     builder = Builder("supports", "function", axes=axes, hypers=model.hypers,
                       equalities=model.equalities)  # fmt: skip
+    builder.reserve(model)
+    builder.reserved |= {site.name for site in model.samples}  # here they are data
 
     def at(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         # A site that is not given is unknown, and so is a bound that depends on it.

@@ -23,6 +23,9 @@ X = np.zeros((6, 2))
 COUNT = np.arange(6)
 
 
+DATA = {"x": X, "count": COUNT}
+
+
 def refused(data: object, **options: object) -> str:
     svi = inf.inference.SVI(epochs=1, **{"batch_size": 3, **options})
     with pytest.raises((DataError, KindError)) as caught:
@@ -48,6 +51,9 @@ def refused(data: object, **options: object) -> str:
          "'count' must be whole numbers from 0 upwards; it is not in rows 0, 1 (2 of 6)"),
         ({"x": X, "count": COUNT + 0.5}, "in rows 0, 1, 2, 3, 4, ... (6 of 6)"),
         ({"x": np.zeros((0, 2))}, "'x' has no rows"),
+        ({"x": np.ma.masked_equal(X, 0.0)}, "'x' holds masked values, not numbers"),
+        ({"x": np.where(np.arange(6)[:, None] == 4, 1e300, X)},
+         "'x' has numbers that 32 bits cannot hold in row 4 (1 of 6)"),
     ],
 )  # fmt: skip
 def test_mistakes_in_data_are_told(data, words) -> None:
@@ -62,9 +68,8 @@ def grouped(group: Int[Array, " N"], g):  # noqa: F722
 
 
 def test_positions_that_an_axis_lacks_are_told() -> None:
-    with pytest.raises(
-        DataError, match=r"'group' .* from 0 to 2; it is not in rows 1, 3 \(2 of 4\)"
-    ):
+    told = r"'group' .* from 0 to 2; it is not in rows 1, 3 \(2 of 4\)"
+    with pytest.raises(DataError, match=told):
         grouped([0, -1, 2, 3], g=3).fit({"y": np.zeros(4)}, inf.inference.VI(epochs=1))
     with pytest.raises(DataError, match=r"'group' must be whole numbers; it is not in row 1"):
         grouped(np.array([0.0, 0.5, 2.0]), g=3).fit({"y": X[:3, 0]}, inf.inference.VI(epochs=1))
@@ -148,3 +153,57 @@ def test_a_failed_fit_leaves_earlier_results_alone() -> None:
         n: x.tolist() for n, x in before.items()
     }
     assert p.posterior("mu", seed=1).sample()["mu"].shape == (2,)
+
+
+@inf.probmodel
+def named_like_operations():
+    """Sites with the names that operations and constants of the graph would take."""
+    add = inf.Gamma(2.0, 1.0, name="add")
+    with inf.datamodel():
+        inf.Categorical(probs=[0.2, 0.3, 0.5], name="c")
+        inf.Normal(add * 2.0 + 1.0, 1.0, name="mul")
+
+
+@pytest.mark.parametrize(
+    "labels, words",
+    [
+        ([0, 1, 3], "'c' must be whole numbers from 0 to 2; it is not in row 2 (1 of 3)"),
+        ([0, -1, 2], "'c' must be whole numbers from 0 to 2; it is not in row 1 (1 of 3)"),
+        ([0, 2**32 + 1, 2], "'c' has numbers that 32 bits cannot hold in row 1 (1 of 3)"),
+        ([0, 1.5, 2], "'c' must be whole numbers; it is not in row 1 (1 of 3)"),
+        ([0.0, 1.0, 2.0], ""),
+        ([True, False, True], ""),
+    ],
+)
+def test_labels_are_whole_numbers_of_a_class(labels, words) -> None:
+    data = {"c": labels, "mul": np.zeros(3)}
+    fitted = named_like_operations()
+    if words:
+        with pytest.raises(DataError) as caught:
+            fitted.fit(data, inf.inference.VI(epochs=1), seed=0)
+        assert words in str(caught.value)
+    else:
+        fitted.fit(data, inf.inference.VI(epochs=1), seed=0)
+        assert set(fitted.posterior_predictive(seed=0).sample()) == {"c", "mul"}
+
+
+def test_a_fit_that_diverges_leaves_the_earlier_one() -> None:
+    fitted = model(d=2)
+    fitted.fit(DATA, inf.inference.VI(epochs=1), seed=0)
+    before = fitted.fitted
+    with pytest.warns(UserWarning, match="Fit was called before"), pytest.raises(DataError) as e:
+        fitted.fit(DATA, inf.inference.VI(epochs=50, learning_rate=1e30), seed=0)
+    assert "step 1: the" in str(e.value) and "try a smaller learning rate" in str(e.value)
+    assert fitted.fitted is before
+
+
+@pytest.mark.parametrize("method", [None, "svi", inf.inference.SVI])
+def test_what_is_no_method_is_refused(method) -> None:
+    with pytest.raises(KindError, match="inference_method must be an inference method"):
+        model(d=2).fit({"x": X}, method)
+
+
+@pytest.mark.parametrize("rate", [None, "0.1", True])
+def test_what_is_no_learning_rate_is_refused(rate) -> None:
+    with pytest.raises(KindError, match="learning_rate must be a positive number"):
+        inf.inference.VI(learning_rate=rate)

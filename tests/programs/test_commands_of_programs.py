@@ -146,9 +146,9 @@ def test_a_csv_is_checked_as_an_npz_is(tmp_path: Path) -> None:
     module = emitted("poster").module
     path = tmp_path / "data.CSV"
     for text, message in [
-        ("y,x_0,x_1\n0,1,2\n3,1,2\n", r"y is not among whole numbers from 0 to .* in row 1"),
-        ("y,x_0,x_1\n0,1,2\n0.5,1,2\n", r"y is not among whole numbers in row 1"),
-        ("y,x_0,x_1\n0,1,2\n1,nan,2\n", r"x is not among finite numbers in row 1"),
+        ("y,x_0,x_1\n0,1,2\n3,1,2\n", r"y must be whole numbers from 0 to .*; it is not in row 1"),
+        ("y,x_0,x_1\n0,1,2\n0.5,1,2\n", r"y must be whole numbers; it is not in row 1"),
+        ("y,x_0,x_1\n0,1,2\n1,nan,2\n", r"x must be finite numbers; it is not in row 1"),
         ("y,x_0,x_1\n", r"x is empty"),
     ]:
         path.write_text(text, encoding="utf-8")

@@ -10,7 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from packages import PACKAGES, ROOT
+
+from ppc.cli import main
 
 # One process: the wheel is built once.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
@@ -83,7 +86,7 @@ def test_the_installed_command_emits_what_the_checkout_does(python: Path, tmp_pa
         "out.py",
         cwd=tmp_path,
     )
-    own = run(sys.executable, "-m", "ppc.cli", "emit", ROOT / "examples" / model.name, cwd=ROOT)
-    assert (tmp_path / "out.py").read_text(encoding="utf-8") == own
+    shown = CliRunner().invoke(main, ["emit", str(ROOT / "examples" / model.name)])
+    assert (tmp_path / "out.py").read_text(encoding="utf-8") == shown.stdout
     missing = "import importlib.util as u; print(u.find_spec('jax'), u.find_spec('optax'))"
     assert run(python, "-c", missing, cwd=tmp_path).split() == ["None", "None"]

@@ -38,15 +38,7 @@ from ppc.ir.sizes import Size
 _IMPORTS: Mapping[str, Import | ImportFrom] = {
     **{
         name: Import(name)
-        for name in (
-            "argparse",
-            "csv",
-            "functools",
-            "math",
-            "os",
-            "sys",
-            "zipfile",
-        )
+        for name in ("argparse", "csv", "functools", "math", "os", "sys", "zipfile")
     },
     "np": Import("numpy", "np"),
     "Callable": ImportFrom("collections.abc", (("Callable", None),)),
@@ -56,11 +48,11 @@ _IMPORTS: Mapping[str, Import | ImportFrom] = {
 MODULE_NAMES = (
     "batch batch_rows BLOCK_ELEMENTS BLOCK_STEPS block_steps Callable constrain Data data "
     "draw_noise draw_rest explain Fit fit init_params key load_data load_fit log_density "
-    "loss loss_terms main NamedTuple Noise noise OptState pack parameters Params params Plan "
+    "loss loss_terms main NamedTuple Noise noise OptState parameters Params params Plan "
     "plan posterior predict predict_mean prepare read_csv read_data read_npz "
     "REPLAY_BLOCKS Rows run_block run_command sample_prior save_fit Shared SIZES Sizes sizes "
     "stalled start_fit State take take_rows unconstrain unconstrained_log_density update_rows "
-    "weight"
+    "weight check_out"
 ).split()
 
 

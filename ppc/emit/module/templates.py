@@ -196,10 +196,20 @@ def _check_rows(name: str, good: np.ndarray, what: str) -> None:
 def read_npz(path: str) -> dict[str, np.ndarray]:
     """The arrays of an npz by name, or ValueError where it cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             return dict(file)
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy, zipfile and zlib raise a dozen kinds
         raise ValueError(f"cannot read {path} as npz: {error}") from None
+
+
+def check_out(path: str, data: str) -> None:
+    """Raise ValueError or OSError where a fit must not or cannot be written to path."""
+    if os.path.isdir(path):
+        raise ValueError(f"--out {path} is a folder")
+    if os.path.exists(path) and os.path.samefile(path, data):
+        raise ValueError(f"--out {path} is the file of the data")
+    open(path + ".part", "ab").close()
+    os.remove(path + ".part")
 '''
 
 CSV = '''
@@ -274,14 +284,14 @@ def main() -> None:
 
     __data_help__
     """
-    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
     add = parser.add_argument
     add("data", help="file with the data")
     add("--epochs", type=_positive, default=__epochs__, help="in all (default: __epochs_text__)")
     if __batched__:
         add("--batch-size", type=_positive, help="rows of a batch (default: __batch_text__)")
-    add("--learning-rate", type=float, help="of Adam (default: __rate_text__)")
-    add("--seed", type=int, help="of all that is random (default: 0)")
+    add("--learning-rate", type=_rate, help="of Adam (default: __rate_text__)")
+    add("--seed", type=_seed, help="of all that is random (default: 0)")
     add("--out", default="fit.npz", help="where to write the fit (default: fit.npz)")
     add("--resume", metavar="FIT", help="continue a fit that was written by --out")
     add("--checkpoint-every", type=_positive, metavar="EPOCHS", help="write --out")
@@ -295,12 +305,15 @@ def main() -> None:
         __run__
     except (ValueError, FloatingPointError, RuntimeError, OSError, *__errors__) as error:
         parser.exit(1, f"{parser.prog}: {error}\\n")
+    except KeyboardInterrupt:
+        parser.exit(130, f"{parser.prog}: interrupted\\n")
 
 
 def run_command(args: argparse.Namespace) -> str:
     """Do what the options say; returns the last line to print."""
     __sizes__
     data = load_data(args.data, *__sizes_arg__)
+    check_out(args.out, args.data)
     saved = read_npz(args.resume) if args.resume else {}
     options = {
         "learning_rate": _option(args, saved, "learning_rate", __rate__),
@@ -368,9 +381,21 @@ def _option(args: argparse.Namespace, saved: dict, name: str, default: float) ->
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number below 2**63")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
 
 

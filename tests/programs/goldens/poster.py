@@ -18,7 +18,6 @@ import functools
 import math
 import os
 import sys
-import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -633,16 +632,26 @@ def _check_rows(name: str, good: np.ndarray, what: str) -> None:
     if len(bad):
         shown = ", ".join(map(str, bad[:5])) + (", ..." if len(bad) > 5 else "")
         rows = f"row {shown}" if len(bad) == 1 else f"{len(bad)} rows: {shown}"
-        raise ValueError(f"{name} is not among {what} in {rows}")
+        raise ValueError(f"{name} must be {what}; it is not in {rows}")
 
 
 def read_npz(path: str) -> dict[str, np.ndarray]:
     """The arrays of an npz by name, or ValueError where it cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             return dict(file)
-    except (OSError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:
         raise ValueError(f"cannot read {path} as npz: {error}") from None
+
+
+def check_out(path: str, data: str) -> None:
+    """Raise ValueError or OSError where a fit must not or cannot be written to path."""
+    if os.path.isdir(path):
+        raise ValueError(f"--out {path} is a folder")
+    if os.path.exists(path) and os.path.samefile(path, data):
+        raise ValueError(f"--out {path} is the file of the data")
+    open(path + ".part", "ab").close()
+    os.remove(path + ".part")
 
 
 def save_fit(path: str, fit: Fit, options: dict[str, int | float]) -> None:
@@ -668,6 +677,8 @@ def load_fit(path: str, data: Data, plan: Plan) -> Fit:
             wanted = f"{leaf.dtype}{list(leaf.shape)}"
             raise ValueError(f"{_name(where)} in {path} is not {wanted}")
         found.append(jnp.asarray(array))
+    if "losses" not in arrays or arrays["losses"].ndim != 1:
+        raise ValueError(f"{path} has no losses f32[steps]")
     return Fit(*jax.tree.unflatten(tree, found), arrays["losses"])
 
 
@@ -681,13 +692,13 @@ def main() -> None:
     The data are an npz with x f32[N, dx], y i32[N]; or a csv with the columns x_0, x_1,
     ..., y.
     """
-    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser = argparse.ArgumentParser(description=main.__doc__, allow_abbrev=False)
     add = parser.add_argument
     add("data", help="file with the data")
     add("--epochs", type=_positive, default=100, help="in all (default: 100)")
     add("--batch-size", type=_positive, help="rows of a batch (default: 100)")
-    add("--learning-rate", type=float, help="of Adam (default: 0.001)")
-    add("--seed", type=int, help="of all that is random (default: 0)")
+    add("--learning-rate", type=_rate, help="of Adam (default: 0.001)")
+    add("--seed", type=_seed, help="of all that is random (default: 0)")
     add("--out", default="fit.npz", help="where to write the fit (default: fit.npz)")
     add("--resume", metavar="FIT", help="continue a fit that was written by --out")
     add("--checkpoint-every", type=_positive, metavar="EPOCHS", help="write --out")
@@ -705,12 +716,15 @@ def main() -> None:
         print(run_command(args))
     except (ValueError, FloatingPointError, RuntimeError, OSError) as error:
         parser.exit(1, f"{parser.prog}: {error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130, f"{parser.prog}: interrupted\n")
 
 
 def run_command(args: argparse.Namespace) -> str:
     """Do what the options say; returns the last line to print."""
     sizes = Sizes(k=args.k, d0=args.d0, dy=args.dy)
     data = load_data(args.data, sizes)
+    check_out(args.out, args.data)
     saved = read_npz(args.resume) if args.resume else {}
     options = {
         "learning_rate": _option(args, saved, "learning_rate", 0.001),
@@ -776,9 +790,21 @@ def _option(args: argparse.Namespace, saved: dict, name: str, default: float) ->
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number below 2**63")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return value
 
 

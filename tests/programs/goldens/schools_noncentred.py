@@ -19,7 +19,6 @@ import functools
 import math
 import os
 import sys
-import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
 
