@@ -73,7 +73,8 @@ def adapted(optimizer: object | None) -> object | None:
     if optimizer is None:
         return None
     if not isinstance(optimizer, type):
-        if all(callable(getattr(optimizer, part, None)) for part in ("init", "update")):
+        # As methods: the functions of optax, which are fields, take other arguments.
+        if all(callable(getattr(type(optimizer), part, None)) for part in ("init", "update")):
             return optimizer
         if hasattr(optimizer, "stateless_apply"):
             return _adapted(optimizer)
