@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Test processes; JAX uses more than one core in each.
 JOBS ?= 2
+# What the demo runs on.
+BACKEND ?= jax
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types tests fast bench format clean
@@ -14,8 +16,11 @@ help: ## list these commands
 
 setup: $(READY) ## make .venv with ppc and its tools (others do this by themselves)
 
-demo: $(READY) ## compile and fit the digit classifier, and draw pictures of it
-	$(BIN)/python examples/demo.py
+demo: $(READY) ## compile and fit the digit classifier, and draw pictures; BACKEND=tensorflow
+ifneq ($(BACKEND),jax)
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[$(BACKEND)]'
+endif
+	PPC_BACKEND=$(BACKEND) $(BIN)/python examples/demo.py
 
 test: lint types tests ## everything that must pass: lint, types, tests, wheel
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from model_suite import compiled
-from ppc_jax import BACKEND
 
+from ppc import registry
 from ppc.emit.program import Program, assemble
 
 ROWS = 11
@@ -48,7 +48,8 @@ class Emitted:
 
     def plan(self, data: Any, *, own: bool = True) -> Any:
         """`Plan` as the program's own command makes it, or for an optimiser of a user."""
-        fields: dict[str, Any] = {"optimizer": self.module._adam(0.05)}
+        adam = getattr(self.module, "_adam", None) or self.module.Adam
+        fields: dict[str, Any] = {"optimizer": adam(0.05)}
         if self.batched:
             column = next(c for c in self.program.columns if c.rows is not None)
             n = getattr(data, self.module.Data._fields[self.program.columns.index(column)])
@@ -61,8 +62,9 @@ class Emitted:
 
 
 @functools.cache
-def emitted(name: str) -> Emitted:
+def emitted(name: str, backend: str = "jax") -> Emitted:
     """The program of a model of the suite."""
+    found = registry.backend(backend)
     program = assemble(compiled(name))
-    text = BACKEND.emit(program)
-    return Emitted(program, text, BACKEND.load(text, f"fit_{name}"))
+    text = found.emit(program)
+    return Emitted(program, text, found.load(text, f"fit_{name}"))

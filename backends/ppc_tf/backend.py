@@ -57,7 +57,7 @@ class TensorFlowBackend:
     def fit(
         self, module: ModuleType, arrays: Mapping[str, Array], settings: FitSettings
     ) -> FitOutcome:
-        """Run `module.fit` on checked data."""
+        """Run `module.fit` on checked data. Raises KindError for what is no optimiser."""
         import numpy as np
 
         from ppc.emit.module.interface import Interface

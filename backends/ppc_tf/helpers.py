@@ -338,7 +338,7 @@ _POISSON = '''
 def _poisson(key: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
     """Poisson draws as floats: by rejection for rates of 10 and more, else by counting.
 
-    The rejection is that of Hoermann (1993, transformed rejection with squeeze); counting
+    The rejection is that of Hoermann (1993, transformed, with a squeeze); counting
     multiplies uniforms until their product is below exp(-rate) (Knuth, 1969).
     """
     rate = tf.convert_to_tensor(rate, FLOAT)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import Any
 
+from ppc.diagnostics import KindError
+from ppc.diagnostics.command import BadOptimizer
+
 Tree = Any  # nested tuples of tensors
+Shapes = tuple[tuple[tuple[int, ...], str], ...]  # of variables, with their dtypes
 
 
 class KerasOptimizer:
-    """A Keras optimiser as pure functions of its variables.
+    """A Keras optimiser as functions of its state.
 
-    The optimiser that is given stays as it is: each fit starts from a copy of its settings. What
-    Keras holds per variable (moments) has the structure of the parameters' leaves, in order.
+    Keras keeps that in variables, and offers no other way on TensorFlow. So a step writes state and
+    parameters into variables, lets Keras update them, and reads them; in a compiled loop nothing
+    of that remains but the arithmetic. The optimiser that is given stays as it is: what counts is
+    its settings.
     """
 
     def __init__(self, optimizer: Any) -> None:
@@ -21,33 +28,65 @@ class KerasOptimizer:
 
     def init(self, params: Tree) -> Tree:
         """The variables of a fresh optimiser for parameters of these shapes."""
-        return tuple(_of_shapes(self, _shapes(params))[1])
+        return _built(self, _shapes(params)).first
 
     def update(self, grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
         """The parameters after a step, and the variables."""
         import tensorflow as tf
 
-        optimizer, _ = _of_shapes(self, _shapes(params))
-        flat = tf.nest.flatten(params)
-        new, variables = optimizer.stateless_apply(list(state), tf.nest.flatten(grads), flat)
-        params = tf.nest.pack_sequence_as(params, [tf.convert_to_tensor(x) for x in new])
-        return params, tuple(tf.convert_to_tensor(x) for x in variables)
+        built = _built(self, _shapes(params))
+        own = [v.value for v in built.optimizer.variables]
+        variables = [*own, *built.params]
+        for variable, value in zip(variables, (*state, *tf.nest.flatten(params)), strict=True):
+            variable.assign(value)
+        built.optimizer.apply(tf.nest.flatten(grads), built.params)
+        new = [tf.identity(v) for v in variables]
+        return tf.nest.pack_sequence_as(params, new[len(own) :]), tuple(new[: len(own)])
 
-    def built(self, shapes: tuple[tuple[tuple[int, ...], str], ...]) -> tuple[Any, list[Any]]:
-        """A copy of the optimiser that knows variables of these shapes, and its first state."""
+    def build(self, shapes: Shapes) -> Built:
+        """A copy of the optimiser for variables of these shapes."""
         import tensorflow as tf
 
         with tf.init_scope():
-            copy = type(self._optimizer).from_config(self._optimizer.get_config())
-            copy.build([_keras().Variable(tf.zeros(s, dtype), dtype=dtype) for s, dtype in shapes])
-            return copy, [tf.identity(v.value) for v in copy.variables]
+            optimizer = type(self._optimizer).from_config(self._optimizer.get_config())
+            params = [tf.Variable(tf.zeros(shape, dtype)) for shape, dtype in shapes]
+            optimizer.build(params)
+            return Built(
+                optimizer, params, tuple(tf.identity(v.value) for v in optimizer.variables)
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A Keras optimiser that knows its variables."""
+
+    optimizer: Any
+    params: list[Any]  # variables that stand for the parameters
+    first: tuple[Any, ...]  # its own variables before the first step
 
 
 def adapted(optimizer: object | None) -> object | None:
-    """An optimiser as `fit` takes it: what Keras made, in another form."""
-    if optimizer is None or hasattr(optimizer, "init"):
-        return optimizer
-    return _adapted(optimizer)
+    """An optimiser as `fit` takes it: what Keras made, in another form.
+
+    Raises KindError for what is neither of Keras nor has `init` and `update`.
+    """
+    if optimizer is None:
+        return None
+    if not isinstance(optimizer, type):
+        # As methods: the functions of optax, which are fields, take other arguments.
+        if all(callable(getattr(type(optimizer), part, None)) for part in ("init", "update")):
+            return optimizer
+        if hasattr(optimizer, "stateless_apply"):
+            return _adapted(optimizer)
+    found = repr(optimizer) if isinstance(optimizer, str) else getattr(optimizer, "__name__", None)
+    raise KindError(
+        BadOptimizer(
+            found=found or type(optimizer).__name__,
+            backend="tensorflow",
+            expected="an optimiser of Keras 3",
+            example="keras.optimizers.Adam(0.01)",
+        )
+    )
 
 
 @functools.cache
@@ -56,19 +95,11 @@ def _adapted(optimizer: object) -> KerasOptimizer:
 
 
 @functools.cache
-def _of_shapes(
-    optimizer: KerasOptimizer, shapes: tuple[tuple[tuple[int, ...], str], ...]
-) -> tuple[Any, list[Any]]:
-    return optimizer.built(shapes)
+def _built(optimizer: KerasOptimizer, shapes: Shapes) -> Built:
+    return optimizer.build(shapes)
 
 
-def _shapes(params: Tree) -> tuple[tuple[tuple[int, ...], str], ...]:
+def _shapes(params: Tree) -> Shapes:
     import tensorflow as tf
 
     return tuple((tuple(leaf.shape), leaf.dtype.name) for leaf in tf.nest.flatten(params))
-
-
-def _keras() -> Any:
-    import tensorflow as tf
-
-    return tf.keras
