@@ -236,7 +236,10 @@ def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:
         "predict": (guide, Query(observed, inputs, guided_rows=True)),
         "predict_mean": (guide, Query(observed, inputs, ("mean",), guided_rows=True)),
     }
-    made = {
+    made = {}
+    if latents:
+        made["guide"] = as_function(functions.guide_parameters(guide))
+    made |= {
         name: as_function(functions.query(model, q, query))
         for name, (q, query) in asked.items()
         if query.targets

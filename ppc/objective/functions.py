@@ -54,6 +54,28 @@ def _give_sites(builder: Builder, model: Graph) -> None:
             builder.data(site.name, site.type, origin="site")
 
 
+def guide_parameters(guide: Graph) -> Graph:
+    """The parameters of every factor of a guide, `SITE.PARAMETER`, from what the guide reads.
+
+    Where a factor depends on the draw of another, that is drawn once.
+    """
+    builder = _whole(guide, None, "guide")
+    for site in guide.samples:
+        if site.role == "observed":
+            builder.data(site.name, site.type, origin="site")
+
+    def at(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        if site.role == "observed":
+            return builder.value(site.name)
+        name_parameters(builder, site, args)
+        for parameter, arg in args.items():
+            builder.output(f"{site.name}.{parameter}", arg)
+        return rename(builder, draw(builder, site, dist, args), site.name)
+
+    inline(builder, guide, at)
+    return builder.build()
+
+
 def has_unconstrained_form(model: Graph) -> bool:
     """Whether every latent is continuous and its support has a bijection from the reals."""
     latents = (site for site in model.samples if site.role == "latent")

@@ -14,6 +14,7 @@ from ppc_jax import BACKEND
 from ppc_numpy import random_inputs
 from ppc_numpy.machine import Machine
 
+from ppc.compiler import as_function
 from ppc.emit.keys import site_key
 from ppc.emit.program import Program, assemble
 from ppc.ir.nodes import Data
@@ -82,3 +83,9 @@ def test_whole_numbers_may_come_as_floats(tmp_path) -> None:
         np.savez(path, y=column)
         with pytest.raises(ValueError, match=words):
             module.load_data(path)
+
+
+def test_the_guide_is_a_function_of_what_it_reads() -> None:
+    graph = as_function(functions.guide_parameters(compiled("poster").graphs["guide"]))
+    assert {name for name, _ in graph.outputs} == {"z.loc", "z.scale"}
+    assert [d.name for d in graph.data if d.origin == "site"] == ["x"]

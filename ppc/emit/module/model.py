@@ -28,6 +28,7 @@ from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 
 _DOCS = {
+    "guide": "The parameters of each factor of the guide, by site and name.",
     "parameters": "Every parameter on its support, by name.",
     "log_density": "log p of all sites: values on their supports, all rows, no Jacobian.",
     "sample_prior": "Draws of every site from the model: [draws, plates..., shape...].",
@@ -204,7 +205,9 @@ def result(io: Interface, name: str, graph: Graph) -> Stmt:
     if scalar:
         result: Expr = next(iter(outputs.values()))
     else:
-        result = Dict(tuple((Constant(k.partition(".")[0]), v) for k, v in outputs.items()))
+        # Draws are named by their site, parameters of the guide by site and parameter.
+        keys = [k if name == "guide" else k.partition(".")[0] for k in outputs]
+        result = Dict(tuple(zip(map(Constant, keys), outputs.values(), strict=True)))
     body = scope.finished(Return(result))
     idents = set(used_names(body))
     params = [Param("params", Name("Params"))]

@@ -236,6 +236,28 @@ def draw_noise(key: Array, block: Array, length: int, data: Data, plan: Plan) ->
 # Results ----------------------------------------------------------------------------
 
 
+def guide(params: Params) -> dict[str, Array]:
+    """The parameters of each factor of the guide, by site and name."""
+    # factor_analysis.py:10  w = inf.Normal(np.zeros((k, d)), 1.0, name="w")
+    w_scale = jnp.exp(params.shared.log_w_scale)
+    # factor_analysis.py:11  noise = inf.Gamma(2.0, 2.0, name="noise")
+    noise_scale = jnp.exp(params.shared.log_noise_scale)
+    # factor_analysis.py:13  z = inf.Normal(np.zeros(k), 1.0, name="z")
+    z_scale = jnp.exp(params.rows.log_z_scale)
+    # factor_analysis.py:14  gain = inf.HalfNormal(1.0, name="gain")
+    gain_scale = jnp.exp(params.rows.log_gain_scale)
+    return {
+        "w.loc": params.shared.w_loc,
+        "w.scale": w_scale,
+        "noise.loc": params.shared.noise_loc,
+        "noise.scale": noise_scale,
+        "z.loc": params.rows.z_loc,
+        "z.scale": z_scale,
+        "gain.loc": params.rows.gain_loc,
+        "gain.scale": gain_scale,
+    }
+
+
 def sample_prior(params: Params, key: Array, *, draws: int) -> dict[str, Array]:
     """Draws of every site from the model: [draws, plates..., shape...]."""
     k = params.shared.w_loc.shape[0]

@@ -199,6 +199,15 @@ def draw_noise(key: Array, block: Array, length: int, data: Data, plan: Plan) ->
 # Results ----------------------------------------------------------------------------
 
 
+def guide(params: Params) -> dict[str, Array]:
+    """The parameters of each factor of the guide, by site and name."""
+    # gamma_poisson.py:15  a = inf.Parameter(2.0, name="a", support="positive")
+    a = jnp.exp(params.log_a)
+    # gamma_poisson.py:16  b = inf.Parameter(1.0, name="b", support="positive")
+    b = jnp.exp(params.log_b)
+    return {"rate.concentration": a, "rate.rate": b}
+
+
 def sample_prior(params: Params, key: Array, *, N: int, draws: int) -> dict[str, Array]:
     """Draws of every site from the model: [draws, plates..., shape...]."""
     rate_noise = jr.loggamma(jr.fold_in(key, 0xC549779D), jnp.full((draws,), 2.0))

@@ -183,6 +183,18 @@ def draw_noise(key: Array, block: Array, length: int, data: Data, plan: Plan) ->
 # Results ----------------------------------------------------------------------------
 
 
+def guide(params: Params, x: Array) -> dict[str, Array]:
+    """The parameters of each factor of the guide, by site and name."""
+    k = params.nn1_0.kernel.shape[0]
+    # poster.py:27  output = encoder(x)
+    relu_total = jax.nn.relu(x @ params.encoder_0.kernel + params.encoder_0.bias)
+    output = relu_total @ params.encoder_1.kernel + params.encoder_1.bias
+    # poster.py:28  inf.Normal(output[:, :k], tf.nn.softplus(output[:, k:]) + 0.01, n...
+    z_loc = output[:, :k]
+    z_scale = jax.nn.softplus(output[:, k:]) + 0.01
+    return {"z.loc": z_loc, "z.scale": z_scale}
+
+
 def sample_prior(params: Params, key: Array, *, N: int, draws: int) -> dict[str, Array]:
     """Draws of every site from the model: [draws, plates..., shape...]."""
     dx = params.encoder_0.kernel.shape[0]

@@ -157,6 +157,25 @@ def draw_noise(key: Array, block: Array, length: int, data: Data, plan: Plan) ->
 # Results ----------------------------------------------------------------------------
 
 
+def guide(params: Params) -> dict[str, Array]:
+    """The parameters of each factor of the guide, by site and name."""
+    # schools_noncentred.py:10  mu = inf.Normal(0.0, 5.0, name="mu")
+    mu_scale = jnp.exp(params.log_mu_scale)
+    # schools_noncentred.py:11  tau = inf.HalfCauchy(0.0, 5.0, name="tau")
+    tau_scale = jnp.exp(params.log_tau_scale)
+    # schools_noncentred.py:13  eta = inf.Normal(0.0, 1.0, name="eta")
+    eta_scale = jnp.exp(params.log_eta_scale)
+    return {
+        "mu.loc": params.mu_loc,
+        "mu.scale": mu_scale,
+        "tau.loc": params.tau_loc,
+        "tau.scale": tau_scale,
+        "tau.low": 0.0,
+        "eta.loc": params.eta_loc,
+        "eta.scale": eta_scale,
+    }
+
+
 def sample_prior(
     params: Params, key: Array, sigma: Array, *, draws: int
 ) -> dict[str, Array]:
