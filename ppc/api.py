@@ -220,6 +220,9 @@ class ProbModel:
     ) -> tuple[str, ...]:
         """The targets in model order. Raises QueryError for names that cannot be asked for."""
         allowed = self.sites if allowed is None else tuple(allowed)
+        if names is not None and not isinstance(names, Sequence):
+            found, expected = type(names).__name__, "a name or a list of names"
+            raise KindError(WrongKind(argument="target_names", expected=expected, found=found))
         if names is None or (not isinstance(names, str) and not len(names)):
             return tuple(name for name in self.sites if name in allowed)
         asked = (names,) if isinstance(names, str) else tuple(names)

@@ -24,6 +24,7 @@ import ast
 import keyword
 import re
 import textwrap
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast, get_args
@@ -44,7 +45,7 @@ def statements(template: str, **holes: Hole) -> list[Stmt]:
     text = textwrap.dedent(template).strip("\n") + "\n"
     filler = _Filler(holes)
     reader = read.Reader(text, filler)
-    result = reader.block(ast.parse(text).body, 1, len(reader.lines) + 1, 0)
+    result = reader.block(_parsed(text).body, 1, len(reader.lines) + 1, 0)
     filler.check_used()
     return result
 
@@ -53,9 +54,18 @@ def expression(template: str, **holes: Hole) -> Expr:
     """The expression of a template with its holes filled. Raises ValueError as `statements`."""
     text = template.strip()
     filler = _Filler(holes)
-    result = read.Reader(text, filler).expr(ast.parse(text, mode="eval").body)
+    result = read.Reader(text, filler).expr(_parsed(text, "eval").body)
     filler.check_used()
     return result
+
+
+# CPython 3.11 counts the depth of trees in one place for all threads (python/cpython#106905).
+_PARSING = threading.Lock()
+
+
+def _parsed(text: str, mode: str = "exec") -> Any:
+    with _PARSING:
+        return ast.parse(text, mode=mode)
 
 
 @dataclass(slots=True)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 CHUNK_ELEMENTS = 2**25  # drawn at a time: 128 MiB of float32
+MOST_ELEMENTS = 2**33  # that a query returns: 32 GiB
 
 
 @dataclass(slots=True)
@@ -125,6 +126,11 @@ class Query:
 
     def _run(self, wants: tuple[Want, ...], draws: int) -> dict[str, Array]:
         """Run the query's program; results stacked along their leading axis of draws."""
+        most = MOST_ELEMENTS // max(1, self._elements())
+        if draws > most:
+            raise QueryError(
+                BadNumber(argument="size", expected=f"at most {most} here", found=str(draws))
+            )
         parts = [part for _, part in self._chunks(wants, draws)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -247,6 +253,7 @@ def predictive(
 def log_density(model: ProbModel, values: Mapping[str, Any], *, backend: str | None) -> float:
     """See `ProbModel.log_density`."""
     graph = model.fitted.model if model.fitted else model.ir
+    _mapping("values", values)
     arguments = {**model.arrays}
     needed = tuple(name for name in entries(graph) if name not in arguments)
     checked = check(graph, {**arguments, **values}, required=needed)
@@ -259,6 +266,12 @@ def log_density(model: ProbModel, values: Mapping[str, Any], *, backend: str | N
     module = found.load(found.emit_function(as_function(functions.log_density(graph))), "density")
     result = found.call(module, {**checked.arrays, **raw}, checked.sizes, 0)
     return float(result["log_density"])
+
+
+def _mapping(argument: str, given: object) -> None:
+    if not isinstance(given, Mapping):
+        found = type(given).__name__
+        raise KindError(WrongKind(argument=argument, expected="a dict of arrays", found=found))
 
 
 def _start(
@@ -285,6 +298,8 @@ def _given(
     Without data the rows are the fitted ones where `fallback` is set, else open. Arguments of the
     fitted rows are not used for other ones.
     """
+    if data is not None:
+        _mapping("data", data)
     others = bool(_known_rows(fitted, data or {})) and not _fitted_rows(fitted, data or {})
     arguments = {
         n.name: fitted.arrays[n.name]

@@ -48,6 +48,7 @@ def run(guide: Graph, model: Graph) -> Graph:
     observed = {node.name for node in model.samples if node.role == "observed"}
     sites = {node.name: node for node in model.samples}
     pairs = [(q, sites[q.name]) for q in guide.samples if q.name in sites]
+    written = guide
     guide = _distinct(_renamed(guide, model, pairs), model)
     guide = with_free_names(guide, _inputs(model))
     roles: dict[str, Role] = {
@@ -60,7 +61,11 @@ def run(guide: Graph, model: Graph) -> Graph:
         ),
     )
     equal = Sizes({**model.sizes, **guide.sizes}, list(guide.equalities))
-    mistakes = [*_site_sets(guide, model), *_mismatches(guide, model, equal)]
+    mistakes = [
+        *_site_sets(guide, model),
+        *_mismatches(guide, model, equal),
+        *_plate_sizes(written, model, pairs, equal),
+    ]
     if mistakes:
         raise CompileError(mistakes)
     known = dict(guide.hypers)  # the equalities speak of the model's sizes too
@@ -120,6 +125,23 @@ def _support(q: Sample, p: Sample, guide: Graph, model: Graph) -> Iterator[Mista
             span=q.span,
             others=((p.span, "the site in the model"),) if p.span else (),
         )
+
+
+def _plate_sizes(
+    guide: Graph, model: Graph, pairs: list[tuple[Sample, Sample]], equal: Sizes
+) -> Iterator[Mistake]:
+    """Plates to which the guide, as it was written, gives a number of rows that P's has not."""
+    for q, p in pairs:
+        for mine, theirs in zip(q.type.axes, p.type.axes, strict=False):
+            a, b = guide.axis(mine), model.axis(theirs)
+            if a.size.value is not None and not equal.same(a.size, b.size):
+                yield GuidePlates(
+                    name=q.name,
+                    guide_plates=(f"{a.name} of size {a.size}",),
+                    model_plates=(f"{b.name} of size {b.size}",),
+                    span=q.span,
+                    others=((p.span, "the site in the model"),) if p.span else (),
+                )
 
 
 def _renamed(guide: Graph, model: Graph, pairs: list[tuple[Sample, Sample]]) -> Graph:

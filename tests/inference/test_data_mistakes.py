@@ -7,7 +7,7 @@ import pytest
 from jaxtyping import Array, Int
 
 import ppc as inf
-from ppc.diagnostics import DataError, KindError, QueryError, StateError
+from ppc.diagnostics import CompileError, DataError, KindError, QueryError, StateError
 
 
 @inf.probmodel
@@ -207,3 +207,37 @@ def test_what_is_no_method_is_refused(method) -> None:
 def test_what_is_no_learning_rate_is_refused(rate) -> None:
     with pytest.raises(KindError, match="learning_rate must be a positive number"):
         inf.inference.VI(learning_rate=rate)
+
+
+def test_arguments_of_the_wrong_kind_are_refused() -> None:
+    fitted = model(d=2)
+    fitted.fit(DATA, inf.inference.VI(epochs=1), seed=0)
+    with pytest.raises(KindError, match="target_names must be a name or a list of names, not int"):
+        fitted.posterior(3)
+    with pytest.raises(KindError, match="data must be a dict of arrays, not list"):
+        fitted.posterior_predictive("x", data=[1])
+    with pytest.raises(KindError, match="values must be a dict of arrays, not NoneType"):
+        fitted.log_density(None)
+    with pytest.raises(QueryError, match="size must be at most"):
+        fitted.posterior("mu").sample(10**12)
+
+
+@inf.probmodel
+def three_rows(d):
+    inf.Normal(inf.Parameter(np.zeros(d)), 1.0, name="mu")
+    with inf.datamodel(3):
+        inf.Normal(0.0, 1.0, name="z")
+
+
+@inf.probmodel
+def with_latent_rows(d):
+    mu = inf.Normal(np.zeros(d), 1.0, name="mu")
+    with inf.datamodel():
+        z = inf.Normal(0.0, 1.0, name="z")
+        inf.Normal(z + mu[0], 1.0, name="x")
+
+
+def test_a_guide_of_so_many_rows_is_refused_for_a_model_of_any() -> None:
+    method = inf.inference.VI(three_rows(2), epochs=1)
+    with pytest.raises(CompileError, match="in plate N of size 3, the model in plate N of size N"):
+        with_latent_rows(2).fit({"x": np.zeros(6)}, method, seed=0)
