@@ -59,6 +59,7 @@ def accuracy(model: inf.ProbModel, x: np.ndarray, y: np.ndarray) -> tuple[float,
     """How often the class of largest posterior predictive probability given x is y; and a draw."""
     query = model.posterior_predictive("y", data={"x": x}, seed=0)
     probabilities = query.mean(DRAWS)["y"]  # of each class, averaged over draws of z
+    drawn = query.sample(DRAWS)["y"]
     return float((probabilities.argmax(axis=-1) == y).mean()), float((drawn == y).mean())
 
 
