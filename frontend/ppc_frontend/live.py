@@ -61,9 +61,10 @@ def compile_function(
         plain, bound = plain.__func__, [plain.__self__, *bound]
     if not isinstance(plain, types.FunctionType):
         raise CompileError(wrong.NotAModel(kind=type(function).__name__))
-    module, node = parse_live(plain)
-    if not isinstance(node, cst.FunctionDef):
+    if plain.__code__.co_name == "<lambda>":
         raise CompileError(wrong.NotAModel(kind="lambda"))
+    module, node = parse_live(plain)
+    assert isinstance(node, cst.FunctionDef)
     live = _cells(plain)
     arguments = _arguments(module, node, plain, bound, kwargs or {})
     converters: dict[int, Live] = {}
