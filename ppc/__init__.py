@@ -27,8 +27,21 @@ if TYPE_CHECKING:
     from ppc.api import probmodel as probmodel
     from ppc.compiled import CompiledProgram as CompiledProgram
     from ppc.compiled import compile as compile
+    from ppc.sessions import clear_session as clear_session
+    from ppc.sessions import floatx as floatx
+    from ppc.sessions import get_session as get_session
+    from ppc.sessions import init_uninit_vars as init_uninit_vars
+    from ppc.sessions import new_session as new_session
+    from ppc.sessions import set_floatx as set_floatx
+    from ppc.sessions import set_session as set_session
+    from ppc.sessions import set_tf_run as set_tf_run
+    from ppc.sessions import swap_session as swap_session
 
 _COMPILED = ("CompiledProgram", "compile")
+_SESSIONS = (
+    "clear_session", "floatx", "get_session", "init_uninit_vars", "new_session", "set_floatx",
+    "set_session", "set_tf_run", "swap_session",
+)  # fmt: skip
 _API = ("ModelFunction", "Parameter", "ProbModel", "datamodel", "observe", "probmodel")
 
 
@@ -40,6 +53,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f"ppc.{name}")
     if name in _COMPILED:
         return getattr(import_module("ppc.compiled"), name)
+    if name in _SESSIONS:
+        return getattr(import_module("ppc.sessions"), name)
     api = import_module("ppc.api")
     if name in _API:
         return getattr(api, name)
@@ -53,4 +68,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from ppc.distributions import DISTRIBUTIONS
 
-    return sorted({*globals(), *_API, *_COMPILED, "inference", "tf", *DISTRIBUTIONS})
+    return sorted({*globals(), *_API, *_COMPILED, *_SESSIONS, "inference", "tf", *DISTRIBUTIONS})

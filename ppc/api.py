@@ -6,7 +6,7 @@ import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ppc.diagnostics import (
     KindError,
@@ -249,33 +249,36 @@ def _rows_argument(size: int | None) -> None:
         )
 
 
-def _outside(name: str) -> NoReturn:
-    raise StateError(NotInModel(name=f"inf.{name}"))
+def datamodel(size: int | None = None, name: str | None = None) -> AbstractContextManager[None]:
+    """The plate of the data's rows. Outside a model, `size` of them are made, by default one."""
+    from ppc.eager import plate
 
-
-def datamodel(size: int | str | None = None) -> AbstractContextManager[None]:
-    """The plate of the data's rows; inside a model function only."""
-    _outside("datamodel")
+    return plate(size)
 
 
 def Parameter(initial_value: Any, name: str | None = None, *, support: str = "real") -> Any:  # noqa: N802  # InferPy's name
-    """An optimised quantity that starts at `initial_value`; inside a model function only."""
-    _outside("Parameter")
+    """An optimised quantity that starts at `initial_value`; outside a model, that value."""
+    from ppc.eager import parameter
+
+    return parameter(initial_value, name)
 
 
 def observe(variable: Any, value: Any) -> Any:
     """Observe a random variable at a value; inside a model function only."""
-    _outside("observe")
+    raise StateError(NotInModel(name="inf.observe"))
 
 
-def distribution(name: str) -> Callable[..., NoReturn] | None:
+def distribution(name: str) -> Callable[..., Any] | None:
     """The constructor `inf.NAME` of a distribution, or None where there is none."""
     row = DISTRIBUTIONS.get(name)
     if row is None:
         return None
 
-    def construct(*args: Any, **kwargs: Any) -> NoReturn:
-        _outside(name)
+    def construct(*args: Any, **kwargs: Any) -> Any:
+        from ppc.eager import record
+
+        own = kwargs.pop("name", None)
+        return record(f"ppc.{name}", args, kwargs, own or "")
 
     construct.__name__ = construct.__qualname__ = name
     parameters = ", ".join(p.name for p in row.parameters)

@@ -1,15 +1,15 @@
-"""TensorFlow's names for use inside models, whatever is installed: `from ppc import tf`.
+"""TensorFlow's names, whatever is installed: `from ppc import tf`.
 
-Models are read, never run, so all that `tf.ones` needs there is a name that resolves. Outside a
-model the names do nothing, and say so.
+Inside models, which are read and never run, all that `tf.ones` needs is a name that resolves.
+Outside, a call means the same: of arrays it is computed at once, in NumPy, and of random variables
+it gives a tensor that can be drawn. What such programs call besides (`tf.Session`,
+`tf.set_random_seed`) is here too.
 """
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
-from ppc.diagnostics import StateError
-from ppc.diagnostics.command import NotInModel
+from collections.abc import Callable, Mapping
+from typing import Any
 
 
 class TensorFlowName:
@@ -18,14 +18,54 @@ class TensorFlowName:
     def __init__(self, path: str) -> None:
         self._path = path
 
+    @property
+    def __ppc_name__(self) -> str:
+        """The full name, by which the vocabulary knows it."""
+        return f"tensorflow.{self._path.partition('.')[2]}"
+
     def __getattr__(self, name: str) -> TensorFlowName:
         if name.startswith("_"):
             raise AttributeError(name)
         return TensorFlowName(f"{self._path}.{name}")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse: there is no TensorFlow here. Raises StateError."""
-        raise StateError(NotInModel(name=self._path))
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function outside a model. Raises CallError for one that is not known."""
+        own = _OWN.get(self._path)
+        if own is not None:
+            return own(*args, **kwargs)
+        from ppc.eager import record
+
+        return record(self.__ppc_name__, args, kwargs)
+
+    def __repr__(self) -> str:
+        return f"<{self._path} of ppc.tf>"
+
+
+def _session(target: str = "", graph: Any = None, config: Any = None) -> Any:
+    from ppc.sessions import get_session
+
+    return get_session()
+
+
+def _seed(seed: int) -> None:
+    from ppc.inference import seed as restart
+
+    restart(seed)
+
+
+def _nothing(*args: Any, **kwargs: Any) -> None:
+    """What has no state to act on."""
+
+
+_OWN: Mapping[str, Callable[..., Any]] = {
+    "tf.Session": _session,
+    "tf.InteractiveSession": _session,
+    "tf.set_random_seed": _seed,
+    "tf.random.set_seed": _seed,
+    "tf.reset_default_graph": _nothing,
+    "tf.global_variables_initializer": _nothing,
+    "tf.initialize_all_variables": _nothing,
+}
 
 
 def __getattr__(name: str) -> TensorFlowName:

@@ -313,3 +313,32 @@ class NoBatches(Mistake):
 
     def help(self) -> str:
         return "leave batch_size away here; ppc.compile(..., batch_size=100) makes one with batches"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoTruthValue(Mistake):
+    """A branch on a random value outside a model."""
+
+    code: ClassVar[str] = "no-truth-value"
+    what: str
+
+    def message(self) -> str:
+        return f"{self.what} is random and neither true nor false"
+
+    def help(self) -> str:
+        return "choose by tf.where or tf.case, or branch on a draw: `if x.sample() > 0:`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotAvailable(Mistake):
+    """A quantity that is not known of a distribution in closed form."""
+
+    code: ClassVar[str] = "not-available"
+    what: str
+    distribution: str
+
+    def message(self) -> str:
+        return f"the {self.what} of {self.distribution} is not known in closed form"
+
+    def help(self) -> str:
+        return "estimate it from draws: `x.sample(10_000)`"

@@ -221,6 +221,17 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
     return builder.build()
 
 
+def joint_draws(model: Graph) -> Graph:
+    """Joint draws of the outputs of a model, whatever they are: `[draws, plates..., shape...]`."""
+    builder = _whole(model, None, "draws", draws=True)
+    env = inline(
+        builder, model, lambda site, dist, args: _drawn(builder, site, dist, args, site.name)
+    )
+    for result, name in model.outputs:
+        builder.output(result, _with_draws(builder, builder.value(env[name])))
+    return builder.build()
+
+
 @dataclass(frozen=True, slots=True)
 class _Factor:
     """A latent as the guide has it, and its draw."""

@@ -69,12 +69,14 @@ def test_examples_of_the_language(tmp_path: Path, place: int):
         assert result.exit_code == 0, result.stderr
 
 
-@pytest.mark.slow
-def test_program_of_the_inference_page(tmp_path: Path):
+@pytest.mark.parametrize(
+    "page", [pytest.param("inference.md", marks=pytest.mark.slow), "outside-models.md"]
+)
+def test_programs_of_pages(tmp_path: Path, page: str):
     # A file, since a model is compiled from its text.
-    path = tmp_path / "inference_page.py"
-    path.write_text("\n".join(code for _, code in blocks("inference.md")), "utf-8")
-    spec = importlib.util.spec_from_file_location("inference_page", path)
+    path = tmp_path / "program_of_page.py"
+    path.write_text("\n".join(code for _, code in blocks(page)), "utf-8")
+    spec = importlib.util.spec_from_file_location("program_of_page", path)
     assert spec is not None and spec.loader is not None
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
 

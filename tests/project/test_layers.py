@@ -19,6 +19,8 @@ LAYERS = (
     ("ppc.emit",),
     ("ppc.compiler", "ppc.emit.program", "ppc.emit.module"),
     ("ppc.registry", "ppc.inference"),
+    ("ppc.eager",),
+    ("ppc.sessions",),
     ("ppc.api", "ppc.compiled", "ppc.roles", "ppc.explain", "ppc.tf"),
     ("ppc.commands", "ppc.cli"),
 )
