@@ -48,6 +48,9 @@ format: $(READY) ## let ruff format and fix the code
 clean: ## remove what these commands made
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .benchmarks build dist out
 
+# An editable install leaves byte code to the first run, which some environments forbid to write it:
+# the command `ppc` would then compile itself each time. Installed wheels have theirs.
+#
 # The first Python that is new enough and can make environments; Debian's can without
 # python3-venv be new and still not do it. PYTHON=... chooses another.
 $(READY): pyproject.toml
@@ -68,4 +71,5 @@ $(READY): pyproject.toml
 	fi; \
 	echo 'installing ppc and its tools into $(VENV) (a few minutes the first time)'; \
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev,jax,plot]'; \
+	$(BIN)/python -m compileall -q ppc frontend backends; \
 	touch $@

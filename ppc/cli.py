@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 from collections.abc import Callable
@@ -25,7 +26,8 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         collecting = gc.isenabled()
-        gc.disable()  # a tenth of the time of a short process, which frees all when it ends
+        gc.disable()  # a tenth of the time of a short process, which frees all when it ends:
+        atexit.register(gc.freeze)  # and then there is nothing to look through either
         try:
             return super().main(*args, **kwargs)
         finally:
@@ -115,7 +117,6 @@ def emit(
     from ppc.commands import graphs
     from ppc.commands.output import show
     from ppc.emit.program import assemble
-    from ppc.emit.saving import write
     from ppc.registry import backend as find
 
     target = find(backend)
@@ -126,6 +127,8 @@ def emit(
     if output is None or output == "-":
         show(text)
     else:
+        from ppc.emit.saving import write
+
         write(output, text, file.source.path)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 
 from ppc.diagnostics import CompileError
@@ -26,6 +26,7 @@ from ppc.passes import (
     split,
     stage,
 )
+from ppc.records import dataclass
 
 MEANFIELD = "meanfield"  # the name of the guide that the compiler infers
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ppc.diagnostics import KindError, UnknownBackend
+from ppc.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

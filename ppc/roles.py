@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ppc.compiler import MEANFIELD, FitDefaults, Options
@@ -27,6 +27,7 @@ from ppc.diagnostics.model import nearest
 from ppc.diagnostics.model_language import NoModel
 from ppc.ir.nodes import Graph, Hyper, operands
 from ppc.passes import batches
+from ppc.records import dataclass
 
 if TYPE_CHECKING:
     from ppc_frontend.api import Compiled

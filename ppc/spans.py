@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from ppc.records import dataclass
 
 _END = re.compile(r"\r\n|\r|\n")
 

@@ -16,7 +16,6 @@ root mean square of its array.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
@@ -25,6 +24,7 @@ from numpy.typing import ArrayLike
 from ppc.diagnostics import InternalError
 from ppc.ir.nodes import Graph, Sample, State
 from ppc.ir.text import print_graph
+from ppc.records import dataclass
 from ppc_numpy.machine import Machine
 from ppc_numpy.points import complete, is_input, is_parameter
 from ppc_numpy.rules import Array

@@ -13,7 +13,6 @@ float32 is one in which each primitive is correct to about one rounding.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from ppc.ir.nodes import Attr, Op
 from ppc.ir.types import Tensor
+from ppc.records import dataclass
 from ppc_numpy.environment import Environment, Shape
 
 Array = NDArray[Any]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import Any
 
 from ppc.diagnostics import KindError
 from ppc.diagnostics.command import BadOptimizer
+from ppc.records import dataclass
 
 Tree = Any  # nested tuples of tensors
 Shapes = tuple[tuple[tuple[int, ...], str], ...]  # of variables, with their dtypes

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import libcst as cst
 
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
+from ppc.records import dataclass
 from ppc.spans import Span
 from ppc_frontend import wrong
 from ppc_frontend.source import ParsedModule

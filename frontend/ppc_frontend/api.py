@@ -5,7 +5,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import libcst as cst
 from ppc.diagnostics.base import CompileError, Mistake
 from ppc.ir.build import Builder
 from ppc.ir.nodes import Data, Graph, Hyper, Op
+from ppc.records import dataclass
 from ppc.spans import Source, Span
 from ppc_frontend import wrong
 from ppc_frontend.annotations import ArrayType, array_type

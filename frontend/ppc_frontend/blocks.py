@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, NoReturn
 
 import libcst as cst
 
+from ppc.records import dataclass
 from ppc.spans import Span
 from ppc_frontend import vocabulary, wrong
 from ppc_frontend.context import Context

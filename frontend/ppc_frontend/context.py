@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NoReturn
 
 from ppc.diagnostics.base import Mistake
@@ -12,6 +12,7 @@ from ppc.ir.build import Builder, Operand, Value
 from ppc.ir.nodes import Attr, Const, ConstValue, Op
 from ppc.ir.primitives import PRIMITIVES, RuleError, show
 from ppc.ir.sizes import Size
+from ppc.records import dataclass
 from ppc.spans import Span
 from ppc_frontend import wrong
 from ppc_frontend.values import RejectedError

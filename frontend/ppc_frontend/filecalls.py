@@ -11,7 +11,7 @@ They may stand at the top level, under `if __name__ == "__main__":`, or in a fun
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import libcst as cst
 from ppc.diagnostics.base import CompileError
 from ppc.ir.build import Builder
 from ppc.ir.sizes import Size
+from ppc.records import dataclass
 from ppc.spans import Source, Span
 from ppc_frontend.api import as_source, parsed
 from ppc_frontend.blocks import frame_of, functions_in

@@ -6,13 +6,14 @@ Initialisers are those of Keras (https://keras.io/api/layers/initializers), as a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from ppc.ir.build import Value
 from ppc.ir.primitives import show
 from ppc.ir.sizes import Size
 from ppc.ir.types import Tensor
+from ppc.records import dataclass
 from ppc.spans import Span
 from ppc_frontend import wrong
 from ppc_frontend.context import Context

@@ -13,7 +13,7 @@ import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import libcst as cst
@@ -21,6 +21,7 @@ import libcst as cst
 from ppc.diagnostics.base import CompileError
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
+from ppc.records import dataclass
 from ppc_frontend import vocabulary, wrong
 from ppc_frontend.annotations import array_type
 from ppc_frontend.api import Compiled, compile_node, function_info

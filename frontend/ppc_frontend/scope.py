@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import libcst as cst
 
+from ppc.records import dataclass
 from ppc_frontend.source import ParsedModule, statements
 from ppc_frontend.values import Ref
 

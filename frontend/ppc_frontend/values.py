@@ -7,13 +7,14 @@ is an integer known by name only; a `ppc.ir.build.Value` is a node of the graph.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import libcst as cst
 
 from ppc.diagnostics.base import Mistake
 from ppc.ir.types import DType
+from ppc.records import dataclass
 from ppc.spans import Span
 
 if TYPE_CHECKING:

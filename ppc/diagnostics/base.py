@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Literal
 
+from ppc.records import dataclass
 from ppc.spans import Span
 
 Severity = Literal["error", "warning", "note"]

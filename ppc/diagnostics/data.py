@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ppc.diagnostics.base import Mistake
 from ppc.diagnostics.model import listed, nearest
+from ppc.records import dataclass
 
 SHOWN_ROWS = 5
 

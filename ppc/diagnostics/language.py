@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ppc.diagnostics.base import Mistake, Severity
+from ppc.records import dataclass
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

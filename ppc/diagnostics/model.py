@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ppc.diagnostics.base import Mistake
+from ppc.records import dataclass
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -9,7 +9,7 @@ for the distribution, and who needs it refuses by name.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
@@ -17,6 +17,7 @@ from ppc.ir.nodes import REAL, Const, NoiseKind, Support
 from ppc.ir.primitives import RuleError
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType, Tensor
+from ppc.records import dataclass
 
 Params = Mapping[str, Value]  # the given parameters by name; of alternatives, the given one
 Shape = tuple[Size, ...]

@@ -9,10 +9,10 @@ where the dtype has no number left between.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from ppc.ir import ops
 from ppc.ir.build import Operand, Value
+from ppc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

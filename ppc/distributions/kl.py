@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from ppc.distributions.base import Params
 from ppc.distributions.discrete import (
@@ -23,6 +22,7 @@ from ppc.distributions.multivariate import marginal
 from ppc.distributions.special import HALF_LOG_2PI, deviance, digamma_correction
 from ppc.ir import ops
 from ppc.ir.build import Value
+from ppc.records import dataclass
 
 Rule = Callable[[Params, Params], Value | None]
 

@@ -8,10 +8,10 @@ it. Membership counts the bounds themselves where a row's words say "from" or "t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ppc.ir.nodes import Support
+from ppc.records import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,6 @@ brackets of its own, or be put in parentheses as a whole; `optional` says which.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from types import EllipsisType
 
@@ -31,6 +30,7 @@ from ppc.emit.tree import (
     UnaryOp,
     Yield,
 )
+from ppc.records import dataclass
 
 # Binding strength, from Python's grammar.
 LAMBDA, CONDITIONAL, OR, AND, NOT, COMPARISON = 1, 2, 3, 4, 5, 6

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ppc.emit import literals
 from ppc.emit.brackets import (
@@ -60,6 +59,7 @@ from ppc.emit.tree import (
     UnaryOp,
     Yield,
 )
+from ppc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, fields, is_dataclass
+from typing import Any, cast
 
 from ppc.diagnostics import InternalError
 from ppc.emit.expressions import flat
@@ -22,6 +22,7 @@ from ppc.emit.table import Operation, Table, size_expr
 from ppc.emit.tree import Assign, BinOp, Comment, Expr, List, Name, Stmt, number
 from ppc.ir.nodes import Const, ConstValue, Graph, Hyper, Node, Op, is_named, operands
 from ppc.ir.sizes import Size
+from ppc.records import dataclass
 from ppc.spans import Span
 
 WIDTH = 56  # columns of an expression beyond which it gets a name
@@ -83,17 +84,19 @@ def used_names(tree: object) -> Iterator[str]:
     todo = [tree]
     while todo:
         part = todo.pop()
-        if isinstance(part, Name):
-            yield part.id
-        elif isinstance(part, (tuple, list)):
-            todo.extend(reversed(part))
-        elif is_dataclass(part):
-            todo.extend([getattr(part, name) for name in _reversed_fields(part.__class__)])
+        kind: Any = part.__class__
+        if kind is Name:
+            yield cast(Name, part).id
+        elif kind is tuple or kind is list:
+            todo.extend(reversed(cast(Sequence[object], part)))
+        else:
+            todo.extend([getattr(part, name) for name in _reversed_fields(kind)])
 
 
 @functools.cache
 def _reversed_fields(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in reversed(fields(kind)))
+    """The fields of a class of the tree, last first; of another class, none."""
+    return tuple(f.name for f in reversed(fields(kind))) if is_dataclass(kind) else ()
 
 
 @dataclass(slots=True)

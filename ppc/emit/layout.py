@@ -10,9 +10,11 @@ because it can break inside its own brackets (`Expandable`), and a choice betwee
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 from unicodedata import combining, east_asian_width
+
+from ppc.records import dataclass
 
 INDENT = 4
 
@@ -121,7 +123,44 @@ def render(doc: Doc, *, indent: int = 0, column: int | None = None, limit: int =
 
     `indent` is the indentation of lines after the first, which starts at `column`.
     """
-    return _Renderer(limit, indent if column is None else column).run(doc, indent)
+    column = indent if column is None else column
+    line = _on_one_line(doc)
+    if line is not None and column + width(line) <= limit:
+        return line
+    return _Renderer(limit, column).run(doc, indent)
+
+
+def _on_one_line(doc: Doc) -> str | None:
+    """A document with no group broken; None if it has a line break in any case.
+
+    Where it fits this is what the renderer prints, found in a fraction of the time.
+    """
+    out: list[str] = []
+    todo: list[tuple[Doc, bool]] = [(doc, False)]  # whether it stands in a group
+    while todo:
+        part, grouped = todo.pop()
+        match part:
+            case str():
+                out.append(part)
+            case tuple():
+                todo.extend([(inner, grouped) for inner in reversed(part)])
+            case Group(only_if=None, expand=False):
+                todo.append((part.content, True))
+            case Indent() | Expandable():
+                todo.append((part.content, grouped))
+            case Parenthesisable():
+                todo.append((part.content, True))
+            case Variants():
+                todo.append((part.choices[0], True))
+            case IfBroken() if grouped or part.group is not None:
+                todo.append((part.flat, grouped))
+            case Break.SPACE if grouped:
+                out.append(" ")
+            case Break.SOFT if grouped:
+                pass
+            case _:
+                return None
+    return "".join(out)
 
 
 @dataclass(slots=True)

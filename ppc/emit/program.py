@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 
 from ppc import __version__
@@ -23,6 +22,7 @@ from ppc.objective.functions import Query
 from ppc.objective.support import supports
 from ppc.passes import layout
 from ppc.passes.constrain import unconstrained_name
+from ppc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

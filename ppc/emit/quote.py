@@ -26,11 +26,12 @@ import re
 import textwrap
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, cast, get_args
 
 from ppc.emit import read, tree
 from ppc.emit.tree import Expr, Param, Stmt
+from ppc.records import dataclass
 
 Hole = Expr | Sequence[Expr] | Sequence[Stmt] | Sequence[Param] | Mapping[str, Expr] | str | bool
 

@@ -7,7 +7,7 @@ two array libraries spell alike is written once, in `shared_rows`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import cast
 
 from ppc.emit.tree import (
@@ -33,6 +33,7 @@ from ppc.ir.nodes import Attr
 from ppc.ir.primitives import shape_of
 from ppc.ir.sizes import FloorDiv, Size
 from ppc.ir.types import DType, Tensor
+from ppc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ wrote enters only as a `Constant`, as a `Comment`, or as a name from names.py.
 from __future__ import annotations
 
 import math as math_module
-from dataclasses import dataclass
 from types import EllipsisType
 from typing import Literal
+
+from ppc.records import dataclass
 
 BinaryOperator = Literal["+", "-", "*", "/", "//", "%", "**", "@", "&", "|", "^", "<<", ">>"]
 UnaryOperator = Literal["-", "+", "~", "not"]

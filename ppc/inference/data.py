@@ -7,7 +7,7 @@ data is collected before any is raised.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from ppc.ir.nodes import Graph, Sample, observed_node
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType, Tensor
 from ppc.objective.support import supports
+from ppc.records import dataclass
 
 Array = NDArray[Any]
 

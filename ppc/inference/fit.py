@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from ppc.ir.nodes import Graph, observed_node
 from ppc.objective import functions
 from ppc.passes import batches
 from ppc.passes.constrain import unconstrained_name
+from ppc.records import dataclass
 
 if TYPE_CHECKING:
     from ppc.api import ProbModel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from ppc.objective import functions
 from ppc.objective.functions import DRAWS, Want
 from ppc.passes import constrain, split
 from ppc.passes.layout import run as layout
+from ppc.records import dataclass
 
 if TYPE_CHECKING:
     from ppc.api import ProbModel

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ppc.ir.nodes import (
@@ -37,6 +37,7 @@ from ppc.ir.nodes import (
 from ppc.ir.primitives import PRIMITIVES, Sizes, infer
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, DType, Tensor, promote, scalar
+from ppc.records import dataclass
 from ppc.spans import Span
 
 Number = bool | int | float

@@ -22,11 +22,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, Tensor
+from ppc.records import dataclass
 from ppc.spans import Span
 
 Scalar = bool | int | float
@@ -248,7 +249,8 @@ def rename_operands(node: Node, names: Mapping[str, str] | Callable[[str], str])
     to = names if callable(names) else lambda name: names.get(name, name)
     match node:
         case Op() | Noise() | Region():
-            return replace(node, args=tuple(to(a) for a in node.args))
+            args = tuple([to(a) for a in node.args])
+            return node if args == node.args else replace(node, args=args)
         case Sample():
             attrs = tuple((k, to(str(v)) if k == "value" else v) for k, v in node.attrs)
             return replace(node, args=tuple((p, to(v)) for p, v in node.args), attrs=attrs)

@@ -6,7 +6,6 @@ import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NoReturn, TypeVar, get_args
 
 from ppc.ir.nodes import (
@@ -33,6 +32,7 @@ from ppc.ir.nodes import (
 )
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, AxisKind, DType, Tensor
+from ppc.records import dataclass
 
 # Words that stand for values, and words that begin a node which is not an Op.
 VALUES = frozenset({"True", "False", "None", "inf", "nan"})

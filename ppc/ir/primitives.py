@@ -9,11 +9,12 @@ same whether a named axis is a name or has been laid out as a leading dimension.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from ppc.ir.nodes import Attr
 from ppc.ir.sizes import Size, product
 from ppc.ir.types import DTYPES, DType, Tensor, promote
+from ppc.records import dataclass
 
 Attrs = Mapping[str, Attr]
 Shape = tuple[Size, ...]

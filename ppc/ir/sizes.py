@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+
+from ppc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ repeated along every named axis of its operands, so `f32[N | d] @ f32[d, e]` is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, get_args
 
 from ppc.ir.sizes import Size
+from ppc.records import dataclass
 
 DType = Literal["bool", "i32", "f32"]
 DTYPES: tuple[DType, ...] = get_args(DType)  # in the order of promotion

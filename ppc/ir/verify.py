@@ -14,7 +14,7 @@ All problems are collected. `check` shows them in place, under the printed nodes
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ppc.diagnostics.base import InternalError
@@ -46,6 +46,7 @@ from ppc.ir.primitives import (
 from ppc.ir.sizes import Size
 from ppc.ir.text import print_graph, print_node
 from ppc.ir.types import DType, Tensor
+from ppc.records import dataclass
 
 if TYPE_CHECKING:
     from ppc.distributions.base import Distribution, Parameter
@@ -373,7 +374,7 @@ class _Verifier:
                 *(name for _, name in graph.outputs),
                 *(name for node in graph.samples for name in operands(node)),
             ],
-            {node.name: () if node in starts else operands(node) for node in graph.nodes},
+            {n.name: () if isinstance(n, Param | State) else operands(n) for n in graph.nodes},
         )
         self.line = self.first_line + 1 + len(graph.axes) + len(graph.equalities)
         for node in graph.nodes:

@@ -16,7 +16,6 @@ Sums over a subsampled plate weight each row, so that the mean over an epoch is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ppc.diagnostics import InternalError
 from ppc.diagnostics.notes import ExactKL, NoClosedForm, Note, ReadsOwnDraw
@@ -28,6 +27,7 @@ from ppc.ir.nodes import Data, Graph, Noise, Sample, observed_node, operands
 from ppc.ir.types import Tensor
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
 from ppc.objective.support import known_support
+from ppc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

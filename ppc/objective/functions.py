@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from ppc.distributions import BIJECTIONS, DISTRIBUTIONS, SUPPORTS, Distribution, support_of
@@ -23,6 +23,7 @@ from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
 from ppc.objective.elbo import observed_value
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
+from ppc.records import dataclass
 
 DRAWS = "draws"  # the axis of independent draws of a query
 Want = Literal["sample", "mean", "log_prob", "parameters"]

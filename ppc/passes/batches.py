@@ -8,12 +8,13 @@ When not: a plate in which nothing is observed has no rows that a batch could ta
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from ppc.diagnostics.notes import NotBatched
 from ppc.ir.nodes import Graph
 from ppc.ir.types import Axis
+from ppc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ a subsampled plate depends on the batch; what the host cannot compute (`on_host`
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ppc.diagnostics.notes import Prepared
 from ppc.ir.build import Builder
@@ -19,6 +19,7 @@ from ppc.ir.nodes import Const, Data, Graph, Op, operands
 from ppc.ir.reach import reached
 from ppc.ir.text import print_node
 from ppc.passes import dce
+from ppc.records import dataclass
 
 # Primitives that compute nothing: they select, move, repeat or convert.
 _MOVES = frozenset(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ppc.diagnostics import CompileError, InternalError, Mistake
 from ppc.diagnostics.render import WIDTH, render, render_all, window
+from ppc.records import dataclass
 from ppc.spans import Source, Span
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from ppc.ir.build import Value
 from ppc.ir.primitives import show
 from ppc.ir.sizes import Size
+from ppc.records import dataclass
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import describe, integer, is_tensor, tensor

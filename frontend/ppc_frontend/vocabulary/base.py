@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from ppc.records import dataclass
 from ppc.spans import Span
 from ppc_frontend import wrong
 from ppc_frontend.context import Context, Places

@@ -7,12 +7,12 @@ parts of the loop that its library shapes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ppc.emit.imports import sorted_imports
 from ppc.emit.table import Table
 from ppc.emit.tree import Expr, Import, ImportFrom, Stmt
 from ppc.ir.types import DType
+from ppc.records import dataclass
 
 Imports = Iterable[Import | ImportFrom]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import attrgetter
 from typing import Any
 
@@ -21,6 +21,7 @@ from ppc.emit.tree import (
     dotted,
 )
 from ppc.ir.sizes import Size
+from ppc.records import dataclass
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from ppc.emit import host
 from ppc.emit.function import emit_body, helpers_used, used_names
@@ -34,6 +34,7 @@ from ppc.emit.tree import (
 from ppc.ir.nodes import Graph, Noise
 from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
+from ppc.records import dataclass
 
 _IMPORTS: Mapping[str, Import | ImportFrom] = {
     **{
