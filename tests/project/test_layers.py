@@ -11,6 +11,7 @@ from packages import Module, modules
 # From the bottom up; a module may import its own layer and those below it. The longest prefix
 # that fits a module is its layer.
 LAYERS = (
+    ("ppc.records",),
     ("ppc.spans",),
     ("ppc.diagnostics",),
     ("ppc.ir",),
@@ -28,10 +29,10 @@ RANK = {prefix: rank for rank, row in enumerate(LAYERS) for prefix in row}
 
 # What the packages beside ppc may import of it, and of each other.
 BESIDE = {
-    "ppc_frontend": ("ppc.spans", "ppc.diagnostics", "ppc.ir", "ppc.distributions"),
-    "ppc_jax": ("ppc.diagnostics", "ppc.ir", "ppc.emit", "ppc.registry"),
-    "ppc_tf": ("ppc.diagnostics", "ppc.ir", "ppc.emit", "ppc.registry"),
-    "ppc_numpy": ("ppc.diagnostics", "ppc.ir", "ppc.distributions"),
+    "ppc_frontend": ("ppc.records", "ppc.spans", "ppc.diagnostics", "ppc.ir", "ppc.distributions"),
+    "ppc_jax": ("ppc.records", "ppc.diagnostics", "ppc.ir", "ppc.emit", "ppc.registry"),
+    "ppc_tf": ("ppc.records", "ppc.diagnostics", "ppc.ir", "ppc.emit", "ppc.registry"),
+    "ppc_numpy": ("ppc.records", "ppc.diagnostics", "ppc.ir", "ppc.distributions"),
 }
 
 HEAVY = ("libcst", "jax", "optax", "tensorflow", "scipy", "matplotlib", "networkx", "rich", "click")
