@@ -227,7 +227,8 @@ def _compiled(roles: Roles, observers: list[Observer]) -> Compilation:
     from ppc.compiler import compile_loss
 
     guide = roles.guide.graph if roles.guide else None
-    return compile_loss(roles.model.graph, guide, roles.options, observers=observers)
+    notes = (*roles.model.notes, *(roles.guide.notes if roles.guide else ()))
+    return compile_loss(roles.model.graph, guide, roles.options, observers=observers, notes=notes)
 
 
 def _complain(text: str) -> None:

@@ -23,6 +23,7 @@ from ppc.passes import (
     layout,
     match,
     meanfield,
+    plates,
     split,
     stage,
 )
@@ -128,7 +129,9 @@ def as_function(graph: Graph) -> Graph:
 
 
 PIPELINE: tuple[Step, ...] = (
-    Step("roles", _roles, "first: everything else asks which sites are observed"),
+    Step("plates", lambda c: c.each(["model", "guide"], plates.run),
+         "first: every other pass knows plates, and none knows loops"),
+    Step("roles", _roles, "before all that asks which sites are observed"),
     Step("batches", _batches, "before the guide, which takes over the model's plates"),
     Step("guide", _guide, "before the objective, which needs P and Q to agree site by site"),
     Step("objective", _objective, "here sites and distributions end; what follows is arithmetic"),
@@ -158,14 +161,17 @@ def compile_loss(
     options: Options,
     *,
     observers: Collection[Observer] = (),
+    notes: Collection[Note] = (),
 ) -> Compilation:
     """Run the pipeline. `observers` see every step with its before and after.
+
+    `notes` are those of the frontend: what became of each loop.
 
     Raises CompileError with the mistakes of the first step that finds any, and InternalError
     where a pass made a graph that breaks the rules of `ppc.ir.verify`.
     """
     graphs = {"model": model} if guide is None else {"model": model, "guide": guide}
-    c = Compilation(options, MappingProxyType(graphs))
+    c = Compilation(options, MappingProxyType(graphs), notes=tuple(notes))
     for step in PIPELINE:
         after = step.run(c)
         if options.verify:

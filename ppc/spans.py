@@ -41,6 +41,12 @@ class Span:
         return f"{self.source.path}:{self.line}:{self.column}"
 
     @property
+    def excerpt(self) -> str:
+        """What it covers, if that is on one line, else the first line that it covers."""
+        line = self.source.lines[self.line - 1] if self.line <= len(self.source.lines) else ""
+        return line[self.column - 1 : self.end_column - 1] if self.line == self.end_line else self.text
+
+    @property
     def text(self) -> str:
         """The first line of the source that it covers, stripped."""
         lines = self.source.lines

@@ -12,6 +12,7 @@ from typing import Any
 import libcst as cst
 
 from ppc.diagnostics.base import CompileError, Mistake
+from ppc.diagnostics.notes import Note
 from ppc.ir.build import Builder
 from ppc.ir.nodes import Data, Graph, Hyper, Op
 from ppc.records import dataclass
@@ -46,6 +47,7 @@ class Compiled:
     info: ModelInfo
     arrays: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Mistake, ...] = ()
+    notes: tuple[Note, ...] = ()  # what became of each loop
 
 
 def as_source(path_or_source: str | Path | Source) -> Source:
@@ -180,7 +182,9 @@ def compile_node(
         assumed = found
     if ctx.mistakes:
         raise CompileError([*ctx.mistakes, *ctx.warnings])
-    return Compiled(finish(ctx), info, dict(ctx.arrays), tuple(ctx.warnings))
+    return Compiled(
+        finish(ctx), info, dict(ctx.arrays), tuple(ctx.warnings), tuple(dict.fromkeys(ctx.notes))
+    )
 
 
 def _attempt(
@@ -206,13 +210,14 @@ def _attempt(
                 inner.variables[param.name.value] = POISON
             except PoisonedError:
                 inner.variables[param.name.value] = POISON
+        if assumed is None:  # rows of whatever plate an array names, until it is known better
+            axes = {v.axis for v in inner.variables.values() if isinstance(v, Given)}
+            ctx.assumed = replace(ctx.assumed, plates=frozenset(a for a in axes if a))
+        _dimensions(ctx, module, outer, inner, node)
         if isinstance(node.params.star_arg, cst.Param):
             inner.variables[node.params.star_arg.name.value] = ()
         if node.params.star_kwarg is not None:
             inner.variables[node.params.star_kwarg.name.value] = {}
-        if assumed is None:  # rows of whatever plate an array names, until it is known better
-            axes = {v.axis for v in inner.variables.values() if isinstance(v, Given)}
-            ctx.assumed = replace(ctx.assumed, plates=frozenset(a for a in axes if a))
         with suppress(PoisonedError):
             run_body(ctx, inner, node)
     _apart(ctx)
@@ -270,6 +275,27 @@ def _bind(
     inner.variables[name] = value
 
 
+def _dimensions(
+    ctx: Context, module: ParsedModule, outer: Frame, inner: Frame, node: cst.FunctionDef
+) -> None:
+    """Bind the names of dimensions in annotations, such as N, that nothing else binds."""
+    for param in _parameters(node):
+        array = None
+        with suppress(RejectedError):
+            array = param.annotation and array_type(module, param.annotation.annotation)
+        for size in array.dims if array else ():
+            name = size.name
+            if name is None or name in inner.variables or name in inner.own:
+                continue
+            try:
+                outer.find(name)
+            except (KeyError, RejectedError, PoisonedError):
+                length = None if name in ctx.assumed.plates else ctx.dims.get(name)
+                inner.variables[name] = size if length is None else length
+                if length is None and name not in ctx.assumed.plates:
+                    ctx.builder.hypers.setdefault(name, None)
+
+
 def _as_array(value: Any) -> Any:
     """A list as an array, where the annotation says that it is one; anything else as it is."""
     if not isinstance(value, list | tuple):
@@ -308,6 +334,7 @@ def _found(ctx: Context, assumed: Assumptions) -> Assumptions:
         (as_numbers if is_number else as_sizes).update(names_in(item))
     numbers = {name for name in as_numbers - as_sizes if name in ctx.builder.hypers}
     return Assumptions(
+        unrolled=assumed.unrolled | ctx.unrolled,
         structural=assumed.structural | ctx.structural,
         # A refused statement may have held the use as a size.
         numeric=assumed.numeric | frozenset(() if ctx.mistakes else numbers),

@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import Any, NoReturn
 
 from ppc.diagnostics.base import Mistake
+from ppc.diagnostics.notes import Note
 from ppc.ir.build import Builder, Operand, Value
 from ppc.ir.nodes import Attr, Const, ConstValue, Op
 from ppc.ir.primitives import PRIMITIVES, RuleError, show
@@ -19,12 +20,22 @@ from ppc_frontend.values import RejectedError
 
 
 @dataclass(frozen=True, slots=True)
+class Unrolled:
+    """A loop that is unrolled, and the reading that asked for it."""
+
+    loop: Span
+    reason: str
+    place: Span | None
+
+
+@dataclass(frozen=True, slots=True)
 class Assumptions:
     """What an evaluation takes for granted and finds out only at its end; then it runs again."""
 
     structural: frozenset[str] = frozenset()  # hyperparameters that decide structure
     numeric: frozenset[str] = frozenset()  # hyperparameters that are numbers, never sizes
     plates: frozenset[str] = frozenset()  # plates that the model opens
+    unrolled: frozenset[Unrolled] = frozenset()  # loops that cannot be evaluated once
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,16 @@ class Plate:
 
     axis: str
     span: Span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """A `for` (or a comprehension) whose body is being evaluated once, for all rounds."""
+
+    axis: str
+    variable: str  # its target, as written
+    span: Span
+    count: Size
 
 
 @dataclass(slots=True)
@@ -76,6 +97,12 @@ class Context:
     sites_of: dict[str, str] = field(default_factory=dict)  # node of a site to its name, if any
     observed: dict[str, Value] = field(default_factory=dict)  # node of a site to its given value
     loop: list[int] = field(default_factory=list)  # the rounds of the unrolled loops around
+    loops: list[Loop] = field(default_factory=list)  # those around that are evaluated once
+    unrolled: set[Unrolled] = field(default_factory=set)  # loops found not to be so
+    notes: list[Note] = field(default_factory=list)  # what became of each loop
+    # Lists and arrays that got elements in a loop, by identity, with what they are since then.
+    indexed: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+    born: dict[int, tuple[Any, int]] = field(default_factory=dict)  # lists made inside of loops
     in_init: str = ""  # the Parameter whose first value is being computed
 
     @property
@@ -93,6 +120,14 @@ class Context:
     def refuse(self, mistake: Mistake) -> NoReturn:
         """Give up the statement."""
         raise RejectedError(mistake)
+
+    def is_unrolled(self, span: Span) -> bool:
+        """Whether the loop at a place has to be unrolled."""
+        return any(known.loop == span for known in self.assumed.unrolled)
+
+    def rows(self) -> list[str]:
+        """The axes of all plates and loops around: those of a random variable that is made here."""
+        return [*(plate.axis for plate in self.plates), *(loop.axis for loop in self.loops)]
 
     def place(self, value: Any) -> Span | None:
         """Where a value was made."""

@@ -48,6 +48,7 @@ class Frame:
     outside: Callable[[str], Any] | None = None  # the module's own names; raises KeyError
     variables: dict[str, Any] = field(default_factory=dict)
     own: frozenset[str] = frozenset()  # names that the function binds, bound already or not
+    loops: int = 0  # how many loops were open where the function was called
 
     def find(self, name: str) -> Any:
         """The value of a name. Raises KeyError, also for one of its own that is not bound yet."""
@@ -159,13 +160,18 @@ def _owner(target: cst.CSTNode) -> Iterator[str]:
 
 def own_names(node: cst.FunctionDef) -> frozenset[str]:
     """The names that a function's body binds: they are its own, whenever they are bound."""
-    found: set[str] = set()
-    stack: list[cst.BaseSuite] = [node.body]
+    return frozenset(bound_in(node.body))
+
+
+def bound_in(body: cst.BaseSuite) -> tuple[str, ...]:
+    """The names that a block binds, also in the blocks inside it; not those of functions in it."""
+    found: dict[str, None] = {}
+    stack: list[cst.BaseSuite] = [body]
     while stack:
         for item in statements(stack.pop()):
-            found.update(binds(item))
+            found.update(dict.fromkeys(binds(item)))
             stack.extend(suites(item))
-    return frozenset(found)
+    return tuple(found)
 
 
 def binds(item: cst.CSTNode) -> Iterator[str]:

@@ -42,7 +42,7 @@ def sample(
             values[name] = tensor(ctx, value, "f32")
     ranks = [_event_rank(distribution, name) for name in values]
     values = dict(zip(values, ctx.align(list(values.values()), ranks), strict=True))
-    plates = [plate.axis for plate in ctx.plates]
+    plates = ctx.rows()
     for value in values.values():
         outside = [axis for axis in value.type.axes if axis not in plates]
         if outside:
@@ -51,7 +51,7 @@ def sample(
             ctx.refuse(wrong.RowOutsidePlate(span=ctx.span, plate=outside[0], others=others))
     _check(ctx, distribution, values, places)
     extra = shape(ctx, bound["sample_shape"])
-    if extra and plates:
+    if extra and ctx.plates:
         ctx.warnings.append(wrong.SampleShapeIgnored(span=ctx.span))
         extra = ()
     try:
@@ -176,8 +176,8 @@ def parameter(
     kind = _support(ctx, support)
     with ctx.at(places.get("initial_value", ctx.span)):
         _inside(ctx, value, kind)
-    axes = tuple(dict.fromkeys([*value.type.axes, *(plate.axis for plate in ctx.plates)]))
-    type_ = value.type.with_axes(axes)
+    rows = {*value.type.axes, *ctx.rows()}
+    type_ = value.type.with_axes(axis for axis in ctx.builder.axes if axis in rows)
     hint = "parameter"
     if name is not None:
         with ctx.at(places.get("name", ctx.span)):

@@ -17,6 +17,7 @@ from ppc_frontend.values import (
     Bound,
     Builtin,
     DTypeValue,
+    Elements,
     Given,
     Method,
     PoisonedError,
@@ -28,7 +29,7 @@ from ppc_frontend.values import (
 
 def is_tensor(value: Any) -> bool:
     """Whether arithmetic on a value makes nodes."""
-    return isinstance(value, Value | Given)
+    return isinstance(value, Value | Given | Elements)
 
 
 def has_tensor(value: Any) -> bool:
@@ -63,6 +64,8 @@ def _tensor(ctx: Context, value: Any) -> Value:
             return value
         case Given():
             return given(ctx, value)
+        case Elements():
+            return value.tensor(ctx)
         case Size():
             if value.value is not None:
                 return _constant(ctx, value.value)

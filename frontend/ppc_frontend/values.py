@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 import libcst as cst
 
 from ppc.diagnostics.base import Mistake
+from ppc.ir.sizes import Size
 from ppc.ir.types import DType
 from ppc.records import dataclass
 from ppc.spans import Span
 
 if TYPE_CHECKING:
+    from ppc.ir.build import Value
+    from ppc_frontend.context import Context, Loop
     from ppc_frontend.scope import Frame
     from ppc_frontend.source import FunctionNode, ParsedModule
 
@@ -117,6 +120,70 @@ class SupportValue:
     """A support by name: `inf.positive`."""
 
     kind: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Steps:
+    """`range(start, stop, step)` where the ends are sizes by name."""
+
+    start: Size
+    stop: Size
+    step: int
+    described = "a range"
+
+    @property
+    def count(self) -> Size:
+        """The number of its elements."""
+        step = self.step
+        length = self.stop - self.start if step > 0 else self.start - self.stop
+        count = (length + (abs(step) - 1)) // abs(step)
+        return Size() if count.value is not None and count.value < 0 else count
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Together:
+    """`zip(*parts)` of values that are not lists."""
+
+    parts: tuple[Any, ...]
+    described = "a zip"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numbered:
+    """`enumerate(items, start)` of a value that is no list."""
+
+    items: Any
+    start: int | Size
+    described = "an enumeration"
+
+
+class Elements:
+    """What has elements that loops write; as a tensor, it is all of them."""
+
+    def tensor(self, ctx: Context) -> Value:
+        """All elements as one array."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True, eq=False)
+class Carried:
+    """A local name in the body of a loop, before the body has bound it: the round before's.
+
+    `terms` are what the body adds to it, where it does nothing else with it.
+    """
+
+    name: str
+    outer: Any  # its value before the loop
+    loop: Loop
+    terms: list[tuple[str, Value]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Last:
+    """A local name of the body of a loop, after the loop: the last round's."""
+
+    value: Value
+    axis: str
 
 
 class Ignored:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ppc.diagnostics.language import *  # noqa: F403  # every mistake is meant
+    from ppc.diagnostics.loops import *  # noqa: F403
     from ppc.diagnostics.model_language import *  # noqa: F403
 
 
 def __getattr__(name: str) -> Any:
-    from ppc.diagnostics import language, model_language
+    from ppc.diagnostics import language, loops, model_language
 
-    for module in (language, model_language):
+    for module in (language, model_language, loops):
         if hasattr(module, name):
             return getattr(module, name)
     raise AttributeError(name)

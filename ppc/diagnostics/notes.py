@@ -91,3 +91,25 @@ class Prepared(Note):
 
     def message(self) -> str:
         return f"{self.about} : {self.type} = {self.what}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopVectorised(Note):
+    """A loop whose rounds are independent: they are computed together, along a plate."""
+
+    code: ClassVar[str] = "loop-vectorised"
+    plate: str
+
+    def message(self) -> str:
+        return f"the loop over {self.about} is vectorised along the plate {self.plate}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopUnrolled(Note):
+    """A loop whose rounds are computed one after the other, and the reading that asks for it."""
+
+    code: ClassVar[str] = "loop-unrolled"
+    reason: str
+
+    def message(self) -> str:
+        return f"the loop over {self.about} is unrolled: {self.reason}"

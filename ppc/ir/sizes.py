@@ -70,6 +70,14 @@ class Size:
         return None
 
     @property
+    def is_nonnegative(self) -> bool:
+        """Whether it is 0 or more whatever its names are, as far as that is plain to see."""
+        return all(
+            c >= 0 and not any(isinstance(atom, FloorDiv) for atom in monomial)
+            for monomial, c in self.terms
+        )
+
+    @property
     def names(self) -> frozenset[str]:
         """Every name that occurs."""
         return frozenset(_names(self))

@@ -15,7 +15,8 @@ from ppc.records import dataclass
 
 DType = Literal["bool", "i32", "f32"]
 DTYPES: tuple[DType, ...] = get_args(DType)  # in the order of promotion
-AxisKind = Literal["plate", "enumerated", "particle", "restart", "chain", "time"]
+# A `loop` is the axis of a `for` that the pass `plates` has not seen yet.
+AxisKind = Literal["plate", "loop", "enumerated", "particle", "restart", "chain", "time"]
 
 
 @dataclass(frozen=True, slots=True)

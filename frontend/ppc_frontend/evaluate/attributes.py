@@ -11,6 +11,8 @@ from ppc.ir.build import Value
 from ppc.ir.sizes import Size
 from ppc_frontend import vocabulary, wrong
 from ppc_frontend.context import Context
+from ppc_frontend.evaluate import indexed
+from ppc_frontend.evaluate.indexed import Indexed
 from ppc_frontend.layers import rows as layer_rows
 from ppc_frontend.scope import canonical
 from ppc_frontend.sites import SUPPORT_NAMES
@@ -23,6 +25,7 @@ from ppc_frontend.values import (
     Method,
     PoisonedError,
     Ref,
+    Steps,
     SupportValue,
     UserModule,
 )
@@ -53,7 +56,11 @@ def attribute(ctx: Context, owner: Any, name: str) -> Any:
         raise PoisonedError
     if isinstance(owner, Ref):
         return library(ctx, owner, name)
-    if isinstance(owner, Value | Given):
+    if isinstance(owner, Indexed) and name == "append":
+        return Method(owner, name, ctx.span)
+    if isinstance(owner, Indexed) and owner.kind != "array":
+        indexed.refuse_use(ctx, owner, f"`{name}`")
+    if isinstance(owner, Value | Given | Indexed):
         return _of_tensor(ctx, owner, name)
     if isinstance(owner, UserModule):
         return _of_module(ctx, owner, name)
@@ -161,7 +168,7 @@ def layer_row(path: str) -> Any:
     return _LAYERS.get(path)
 
 
-def _of_tensor(ctx: Context, owner: Value | Given, name: str) -> Any:
+def _of_tensor(ctx: Context, owner: Value | Given | Indexed, name: str) -> Any:
     value = tensor(ctx, owner)
     visible = ctx.visible(value)
     match name:
@@ -185,6 +192,11 @@ def _of_tensor(ctx: Context, owner: Value | Given, name: str) -> Any:
 
 def length(ctx: Context, value: Any) -> Any:
     """`len(value)`."""
+    if isinstance(value, Indexed):
+        total = indexed.length(ctx, value)
+        return total if total.value is None else total.value
+    if isinstance(value, Steps):
+        return value.count
     if isinstance(value, Value | Given):
         visible = ctx.visible(tensor(ctx, value))
         if visible:

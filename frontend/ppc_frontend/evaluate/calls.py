@@ -10,6 +10,7 @@ import libcst as cst
 from ppc_frontend import layers, sites, vocabulary, wrong
 from ppc_frontend.context import Context, Places
 from ppc_frontend.evaluate.attributes import METHODS, is_known, layer_row, unknown
+from ppc_frontend.evaluate.indexed import Indexed, append, refuse_use
 from ppc_frontend.evaluate.python import call_builtin
 from ppc_frontend.scope import Frame, own_names
 from ppc_frontend.tensors import describe, has_tensor, printable
@@ -89,8 +90,8 @@ def _call_method(
     if isinstance(owner, layers.Sequential) and name == "add":
         owner.layers.extend(a for a in args if a is not None)
         return None
-    if isinstance(owner, list) and name == "append" and len(args) == 1:
-        owner.append(args[0])
+    if isinstance(owner, list | Indexed) and name == "append" and len(args) == 1:
+        _append(ctx, owner, args[0])
         return None
     if isinstance(owner, str):
         args = [printable(ctx, a) for a in args]
@@ -104,6 +105,13 @@ def _call_method(
     return list(result) if name in {"items", "keys", "values"} else result
 
 
+def _append(ctx: Context, owner: list[Any] | Indexed, value: Any) -> None:
+    if not ctx.loops and isinstance(owner, Indexed):
+        refuse_use(ctx, owner, "an append to the end")
+    if not (ctx.loops and append(ctx, owner, value)) and isinstance(owner, list):
+        owner.append(value)
+
+
 def inline(
     ctx: Context, function: UserFunction, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
@@ -113,7 +121,7 @@ def inline(
 
     if ctx.depth >= DEEPEST:
         ctx.refuse(wrong.Recursion(span=ctx.span, name=function.name))
-    frame = Frame(function.module, function.frame)
+    frame = Frame(function.module, function.frame, loops=len(ctx.loops))
     if isinstance(function.node, cst.FunctionDef):
         frame.own = own_names(function.node)
     frame.variables.update(bind_user(ctx, function, args, kwargs))

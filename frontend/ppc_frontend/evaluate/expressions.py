@@ -7,12 +7,14 @@ from typing import Any
 
 import libcst as cst
 
+from ppc.ir.build import Value
 from ppc.ir.sizes import Size
 from ppc_frontend import wrong
 from ppc_frontend.context import Context, Places
-from ppc_frontend.evaluate import arithmetic
+from ppc_frontend.evaluate import arithmetic, loops
 from ppc_frontend.evaluate.attributes import attribute
 from ppc_frontend.evaluate.calls import call
+from ppc_frontend.evaluate.indexed import Indexed, read
 from ppc_frontend.evaluate.indexing import Slice, subscript
 from ppc_frontend.evaluate.iteration import iterate
 from ppc_frontend.evaluate.python import BUILTINS
@@ -31,6 +33,8 @@ def evaluate(ctx: Context, frame: Frame, node: cst.CSTNode) -> Any:
         value = handler(ctx, frame, node)
         if value is POISON:
             raise PoisonedError
+        if ctx.indexed and id(value) in ctx.indexed:
+            return ctx.indexed[id(value)][1]
         return value
 
 
@@ -50,7 +54,7 @@ _NAMES: dict[type[cst.CSTNode], str] = {
 
 def _name(ctx: Context, frame: Frame, node: cst.Name) -> Any:
     try:
-        return frame.find(node.value)
+        return loops.resolve(ctx, frame.find(node.value))
     except KeyError:
         pass
     if node.value in _SINGLETONS:
@@ -109,11 +113,16 @@ def _tuple(ctx: Context, frame: Frame, node: cst.Tuple) -> Any:
 
 
 def _list(ctx: Context, frame: Frame, node: cst.List) -> Any:
-    return _elements(ctx, frame, node)
+    made = _elements(ctx, frame, node)
+    if ctx.loops:
+        ctx.born[id(made)] = (made, len(ctx.loops))
+    return made
 
 
 def _dict(ctx: Context, frame: Frame, node: cst.Dict) -> Any:
     result: dict[Any, Any] = {}
+    if ctx.loops:
+        ctx.born[id(result)] = (result, len(ctx.loops))
     for element in node.elements:
         if isinstance(element, cst.DictElement):
             key = _key(ctx, evaluate(ctx, frame, element.key))
@@ -192,7 +201,10 @@ def _attribute(ctx: Context, frame: Frame, node: cst.Attribute) -> Any:
 
 def _subscript(ctx: Context, frame: Frame, node: cst.Subscript) -> Any:
     value = evaluate(ctx, frame, node.value)
-    return subscript(ctx, value, subscript_items(ctx, frame, node))
+    items = subscript_items(ctx, frame, node)
+    if isinstance(value, Indexed) and not any(item is POISON for item in items):
+        return read(ctx, value, items)
+    return subscript(ctx, value, items)
 
 
 def subscript_items(ctx: Context, frame: Frame, node: cst.Subscript) -> list[Any]:
@@ -229,9 +241,12 @@ def _call(ctx: Context, frame: Frame, node: cst.Call) -> Any:
             args.append(evaluate_argument(ctx, frame, function, arg))
     ctx.places = None if any(arg.star for arg in node.args) else places
     try:
-        return call(ctx, function, args, kwargs)
+        result = call(ctx, function, args, kwargs)
     finally:
         ctx.places = None
+    if ctx.loops and isinstance(result, Value):
+        ctx.born[id(result)] = (result, len(ctx.loops))
+    return result
 
 
 def _spread(ctx: Context, kwargs: dict[str, Any], more: dict[Any, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ppc.ir import affine
 from ppc.ir.build import Value
 from ppc.ir.primitives import show
 from ppc.ir.sizes import Size
@@ -22,6 +23,9 @@ class Slice:
     start: Any
     stop: Any
     step: Any
+
+
+WHOLE = Slice(None, None, None)
 
 
 def subscript(ctx: Context, value: Any, items: list[Any]) -> Any:
@@ -64,7 +68,8 @@ def index(ctx: Context, value: Value, items: list[Any]) -> Value:
                 reason=f"there are more indices than dimensions in {show(ctx.visible(value))}",
             )
         )
-    if sum(is_tensor(item) or isinstance(item, list) for item in items) > 1:
+    arrays = [item for item in items if is_tensor(item) or isinstance(item, list)]
+    if len(arrays) > 1 and not _one_array(ctx, items):
         ctx.refuse(wrong.Unsupported(span=ctx.span, what="indexing with more than one array"))
     for item in items:
         if item is None:
@@ -81,6 +86,18 @@ def index(ctx: Context, value: Value, items: list[Any]) -> Value:
             value = _taken(ctx, value, axis, item)
             axis += 1
     return value
+
+
+def _one_array(ctx: Context, items: list[Any]) -> bool:
+    """Whether at most one index has dimensions, and a slice does not stand between the others.
+
+    Positions without dimensions are picked one after the other, which is what NumPy does.
+    """
+    ranks = [tensor(ctx, i).type.rank if is_tensor(i) else isinstance(i, list) for i in items]
+    picks = [k for k, item in enumerate(items) if is_tensor(item) or isinstance(item, list)]
+    between = items[picks[0] : picks[-1] + 1]
+    split = any(item is None or isinstance(item, Slice) for item in between)
+    return sum(map(bool, ranks)) == 0 or (sum(map(bool, ranks)) == 1 and not split)
 
 
 def _without_ellipsis(ctx: Context, value: Value, items: list[Any]) -> list[Any]:
@@ -160,4 +177,50 @@ def _taken(ctx: Context, value: Value, axis: int, item: Any) -> Value:
     if ctx.lead(position) and value.type.rank + axis > 0:
         ctx.refuse(wrong.Unsupported(span=ctx.span, what="indexing a later axis with rows"))
     builders.in_range(ctx, value, position, axis)
+    found = affine.position(ctx.builder.nodes, position.name)
+    if found is not None and any(loop.axis == found.axis for loop in ctx.loops):
+        check_range(ctx, found, value.type.shape[axis], value)
     return ctx.op("take", value, position, axis=axis)
+
+
+def check_range(
+    ctx: Context, found: affine.Position, length: Size, value: Value | None = None
+) -> None:
+    """Refuse positions of a loop's rounds that are not known to be inside an array's length."""
+    count = ctx.builder.axes[found.axis].size
+    ends = (found.start, found.last(count))
+    first, last = ends if found.step > 0 else ends[::-1]
+    if _inside(ctx, first, last, length):
+        return
+    loop = next(loop for loop in ctx.loops if loop.axis == found.axis)
+    others = [(loop.span, "the loop is here")]
+    place = ctx.place(value)
+    if value is not None and place is not None and place != ctx.span:
+        others.append((place, f"this has shape {show(ctx.visible(value))}"))
+    certain = ctx.known_size(length - last) is not None
+    ctx.refuse(
+        wrong.LoopRange(
+            span=ctx.span, variable=loop.variable, first=str(first), last=str(last),
+            length=str(length), certain=certain, others=tuple(others),
+        )
+    )  # fmt: skip
+
+
+def _inside(ctx: Context, first: Size, last: Size, length: Size) -> bool:
+    """Whether positions up to `last` are inside a length; from `first`, perhaps from the end."""
+    room = length - 1 - last
+    known = ctx.known_size(room)
+    if known is None:
+        if not room.is_nonnegative:
+            return False
+    elif known < 0:
+        return False
+    elif room.value is None:  # true of the fixed values alone
+        if known == 0:
+            ctx.builder.sizes().same(length, last + 1)
+        else:
+            ctx.fixed(room)
+    if (first.value or 0) >= 0 and (first.value is not None or first.is_nonnegative):
+        return True
+    known = ctx.known_size(first + length)
+    return known >= 0 if known is not None else first.value == -1

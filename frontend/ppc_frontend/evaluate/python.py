@@ -11,9 +11,19 @@ from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.evaluate.arithmetic import simplified, truth
 from ppc_frontend.evaluate.attributes import length
+from ppc_frontend.evaluate.indexed import Indexed
 from ppc_frontend.evaluate.iteration import iterate
 from ppc_frontend.tensors import describe, is_tensor, printable, tensor
-from ppc_frontend.values import Bound, Builtin, Given, Ref, UserFunction
+from ppc_frontend.values import (
+    Bound,
+    Builtin,
+    Given,
+    Numbered,
+    Ref,
+    Steps,
+    Together,
+    UserFunction,
+)
 from ppc_frontend.vocabulary import builders, elementwise
 
 BUILTINS = frozenset(
@@ -33,6 +43,8 @@ def call_builtin(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[s
         found = length(ctx, args[0]) if len(args) == 1 else None
         if found is not None:
             return found
+    if name in {"zip", "enumerate"} and (lazy := _lazily(name, args, kwargs)) is not None:
+        return lazy
     if name in {"zip", "enumerate"}:
         args = (
             [iterate(ctx, args[0]), *args[1:]]
@@ -47,8 +59,8 @@ def call_builtin(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[s
         return _on_tensor(ctx, name, args)
     if any(isinstance(a, Size) for a in args):
         return _on_size(ctx, name, args)
-    if name in _SEQUENCES and len(args) == 1 and isinstance(args[0], range):
-        iterate(ctx, args[0])
+    if name in _SEQUENCES and len(args) == 1 and isinstance(args[0], range | _LAZY):
+        args = [iterate(ctx, args[0])]
     if name in {"sum", "max", "min", "any", "all"} and len(args) == 1:
         items = iterate(ctx, args[0])
         if any(isinstance(item, Value | Given | Size) for item in items):
@@ -65,6 +77,22 @@ def call_builtin(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[s
     return result
 
 
+def _lazily(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """`zip` and `enumerate` of arrays and ranges, which a loop may go through at once."""
+    arrays = args if name == "zip" else args[:1]
+    if not arrays or not all(isinstance(a, range | _ARRAYS) for a in arrays):
+        return None
+    if name == "zip":
+        return None if kwargs else Together(tuple(args))
+    start = kwargs.get("start", args[1] if len(args) > 1 else 0)
+    fits = len(args) <= 2 and set(kwargs) <= {"start"} and isinstance(start, int | Size)
+    return Numbered(args[0], start) if fits else None
+
+
+_ARRAYS = (Value, Given, Indexed, Steps, Together, Numbered)
+
+
+_LAZY = (Steps, Together, Numbered)
 _SEQUENCES = frozenset("list tuple sorted reversed dict".split())
 
 
@@ -114,6 +142,10 @@ def _on_tensor(ctx: Context, name: str, args: Sequence[Any]) -> Any:
     ctx.refuse(wrong.Unsupported(span=ctx.span, what=f"`{name}` of a tensor"))
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | Size) and not isinstance(value, bool)
+
+
 def _on_size(ctx: Context, name: str, args: Sequence[Any]) -> Any:
     if name == "int" and len(args) == 1:
         return args[0]
@@ -123,6 +155,11 @@ def _on_size(ctx: Context, name: str, args: Sequence[Any]) -> Any:
         return str(ctx.fixed(args[0]))
     if name == "bool":
         return truth(ctx, args[0])
+    if name == "range" and 1 <= len(args) <= 3 and all(_is_whole(a) for a in args):
+        start, stop = (0, args[0]) if len(args) == 1 else args[:2]
+        step = args[2] if len(args) == 3 else 1
+        if isinstance(step, int) and step:
+            return Steps(Size.of(start), Size.of(stop), step)
     fixed = [ctx.fixed(a) if isinstance(a, Size) else a for a in args]
     return call_builtin(ctx, name, fixed, {})
 

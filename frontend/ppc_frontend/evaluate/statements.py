@@ -14,7 +14,7 @@ from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
 from ppc_frontend import layers, sites, wrong
 from ppc_frontend.context import Context, Plate
-from ppc_frontend.evaluate import arithmetic
+from ppc_frontend.evaluate import arithmetic, carry, indexed, loops
 from ppc_frontend.evaluate.expressions import (
     bind_target,
     evaluate,
@@ -24,8 +24,8 @@ from ppc_frontend.evaluate.expressions import (
 from ppc_frontend.evaluate.iteration import iterate
 from ppc_frontend.scope import Frame, binds, imports, target_names
 from ppc_frontend.source import statements
-from ppc_frontend.tensors import describe, is_tensor, size
-from ppc_frontend.values import POISON, PoisonedError, Ref, RejectedError
+from ppc_frontend.tensors import describe, is_tensor, size, tensor
+from ppc_frontend.values import POISON, Carried, PoisonedError, Ref, RejectedError
 from ppc_frontend.vocabulary import base
 
 
@@ -73,11 +73,14 @@ def run(ctx: Context, frame: Frame, node: cst.CSTNode) -> None:
                 ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
             handler(ctx, frame, node)
     except (RejectedError, PoisonedError, RuleError) as error:
+        mistake = None
         if isinstance(error, RejectedError):
-            ctx.mistakes.append(error.mistake)
+            mistake = error.mistake
         elif isinstance(error, RuleError):
-            span = frame.module.span(node)
-            ctx.mistakes.append(wrong.ShapeMismatch(span=span, reason=error.reason))
+            mistake = wrong.ShapeMismatch(span=frame.module.span(node), reason=error.reason)
+        if mistake is not None:
+            ctx.mistakes.append(mistake)
+            carry.stopped(ctx, mistake)
         _poison(frame, node)
         if isinstance(node, cst.Return):
             raise _Return(POISON) from None
@@ -104,9 +107,37 @@ def _expression(ctx: Context, frame: Frame, node: cst.Expr) -> None:
 
 
 def _assign(ctx: Context, frame: Frame, node: cst.Assign) -> None:
+    if _adds(ctx, frame, node):
+        return
     value = evaluate(ctx, frame, node.value)
     for target in node.targets:
         assign(ctx, frame, target.target, value)
+
+
+def _adds(ctx: Context, frame: Frame, node: cst.Assign) -> bool:
+    """`total = total + term` in a loop, taken as `total += term`; whether it was that."""
+    if len(node.targets) != 1 or not isinstance(node.targets[0].target, cst.Name):
+        return False
+    name = node.targets[0].target.value
+    carried = frame.variables.get(name)
+    terms: list[tuple[str, cst.BaseExpression]] = []
+    found = node.value
+    while isinstance(found, cst.BinaryOperation):
+        symbol = arithmetic.BINARY[type(found.operator)][0]
+        left, right = found.left, found.right
+        if symbol in "+*" and isinstance(right, cst.Name) and right.value == name:
+            left, right = right, left
+        terms.append((symbol, right))
+        found = left
+    if not isinstance(carried, Carried) or not isinstance(found, cst.Name) or found.value != name:
+        return False
+    if not terms or not all(_accumulates(carried, symbol) for symbol, _ in terms):
+        return False
+    if len({symbol in "*/" for symbol, _ in terms}) > 1:
+        return False
+    values = [(symbol, tensor(ctx, evaluate(ctx, frame, term))) for symbol, term in terms]
+    carried.terms.extend(values)
+    return True
 
 
 def _annotated(ctx: Context, frame: Frame, node: cst.AnnAssign) -> None:
@@ -115,10 +146,26 @@ def _annotated(ctx: Context, frame: Frame, node: cst.AnnAssign) -> None:
 
 
 def _augmented(ctx: Context, frame: Frame, node: cst.AugAssign) -> None:
-    if not isinstance(node.target, cst.Name):
-        ctx.refuse(wrong.Unsupported(span=ctx.span, what="augmented assignment to an element"))
+    if isinstance(node.target, cst.Name) and isinstance(
+        carried := frame.variables.get(node.target.value), Carried
+    ):
+        symbol = arithmetic.BINARY[type(node.operator)][0]
+        if _accumulates(carried, symbol):
+            term = evaluate(ctx, frame, node.value)
+            carried.terms.append((symbol, tensor(ctx, term)))
+            return
+    elif not isinstance(node.target, cst.Name | cst.Subscript):
+        ctx.refuse(wrong.Unsupported(span=ctx.span, what="augmented assignment to an attribute"))
     left, right = evaluate(ctx, frame, node.target), evaluate(ctx, frame, node.value)
     assign(ctx, frame, node.target, arithmetic.binary(ctx, type(node.operator), left, right))
+
+
+def _accumulates(carried: Carried, symbol: str) -> bool:
+    """Whether a name that a loop adds to, or multiplies, can be reduced over its rounds at once."""
+    groups = ("+-", "*/")
+    mine = next((group for group in groups if symbol in group), "")
+    number = isinstance(carried.outer, int | float | Size | Carried) or is_tensor(carried.outer)
+    return bool(mine) and number and all(before in mine for before, _ in carried.terms)
 
 
 def assign(ctx: Context, frame: Frame, target: cst.CSTNode, value: Any) -> None:
@@ -157,13 +204,20 @@ def name_values(ctx: Context, name: str, value: Any) -> None:
 
 
 def _assign_element(ctx: Context, frame: Frame, target: cst.Subscript, value: Any) -> None:
-    owner = evaluate(ctx, frame, target.value)
+    owner = _owner(ctx, frame, target)
+    items = subscript_items(ctx, frame, target)
+    if (found := indexed.owner(ctx, owner, items, _text(frame, target.value))) is not None:
+        text = _text(frame, target)
+        suffix = "".join(f"_{i}" for i in (*_constants(items), *ctx.loop))
+        if isinstance(target.value, cst.Name):
+            name_values(ctx, target.value.value + suffix, value)
+        indexed.write(ctx, found, items, value, text)
+        return
     if is_tensor(owner):
         ctx.refuse(wrong.Unsupported(span=ctx.span, what="assignment to an element of a tensor"))
     if not isinstance(owner, list | dict):
         what = f"assignment to an element of {describe(owner)}"
         ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
-    items = subscript_items(ctx, frame, target)
     key = items[0] if len(items) == 1 else tuple(items)
     if isinstance(key, Size):
         key = ctx.fixed(key)
@@ -176,6 +230,27 @@ def _assign_element(ctx: Context, frame: Frame, target: cst.Subscript, value: An
         elements[key] = value
     except (IndexError, TypeError) as error:
         ctx.refuse(wrong.BadOperation(span=ctx.span, reason=str(error)))
+
+
+def _owner(ctx: Context, frame: Frame, target: cst.Subscript) -> Any:
+    """What an element is assigned to; a name that nothing binds is a new array."""
+    if isinstance(target.value, cst.Name):
+        name = target.value.value
+        try:
+            found = frame.find(name)
+        except KeyError:
+            found = frame.variables[name] = indexed.Indexed(name, "array", frame.loops)
+        if isinstance(found, indexed.Indexed):
+            return found
+    return evaluate(ctx, frame, target.value)
+
+
+def _text(frame: Frame, node: cst.CSTNode) -> str:
+    return frame.module.tree.code_for_node(node).strip()
+
+
+def _constants(items: list[Any]) -> list[str]:
+    return [str(item) for item in items if isinstance(item, int | str)]
 
 
 def _return(ctx: Context, frame: Frame, node: cst.Return) -> None:
@@ -239,8 +314,15 @@ def _for(ctx: Context, frame: Frame, node: cst.For) -> None:
     if node.asynchronous is not None:
         ctx.refuse(wrong.Unsupported(span=ctx.span, what="`async for`"))
     values = evaluate(ctx, frame, node.iter)
+    span = frame.module.span(node)
     with ctx.at(frame.module.span(node.iter)):
-        items = iterate(ctx, values)
+        found = None if ctx.is_unrolled(span) else loops.rounds(ctx, values)
+        if found is None:
+            items = iterate(ctx, values)
+    if found is not None:
+        _vectorised(ctx, frame, node, found)
+        return
+    loops.note_unrolled(ctx, frame, node)
     for i, item in enumerate(items):
         ctx.loop.append(i)
         before = len(ctx.mistakes)
@@ -255,6 +337,26 @@ def _for(ctx: Context, frame: Frame, node: cst.For) -> None:
             ctx.loop.pop()
         if len(ctx.mistakes) > before:  # the other rounds would only repeat it
             return
+    if node.orelse is not None:
+        run_block(ctx, frame, node.orelse.body)
+
+
+def _vectorised(ctx: Context, frame: Frame, node: cst.For, found: loops.Rounds) -> None:
+    """A `for` whose body is evaluated once."""
+
+    def bind(item: Any) -> None:
+        bind_target(ctx, frame, node.target, item)
+
+    def body() -> None:
+        try:
+            run_block(ctx, frame, node.body)
+        except (_Break, _Return) as left:
+            word = "break" if isinstance(left, _Break) else "return"
+            ctx.refuse(wrong.Unsupported(span=ctx.span, what=f"`{word}` in a loop"))
+        except _Continue:
+            pass
+
+    loops.vectorised(ctx, frame, node, found, bind, body)
     if node.orelse is not None:
         run_block(ctx, frame, node.orelse.body)
 

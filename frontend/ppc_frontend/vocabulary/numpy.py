@@ -87,6 +87,7 @@ def _new() -> dict[str, Row]:
     return {
         "ones": Row("shape:shape_, dtype=None", b.filled, (1.0,)),
         "zeros": Row("shape:shape_, dtype=None", b.filled, (0.0,)),
+        "empty": Row("shape:shape_, dtype=None", b.filled, (0.0,)),
         "full": Row("shape:shape_, fill_value:fill, dtype=None", b.filled),
         "ones_like": Row("a:x, dtype=None", b.filled_like, (1,)),
         "zeros_like": Row("a:x, dtype=None", b.filled_like, (0,)),
