@@ -44,7 +44,8 @@ class Span:
     def excerpt(self) -> str:
         """What it covers, if that is on one line, else the first line that it covers."""
         line = self.source.lines[self.line - 1] if self.line <= len(self.source.lines) else ""
-        return line[self.column - 1 : self.end_column - 1] if self.line == self.end_line else self.text
+        single = self.line == self.end_line
+        return line[self.column - 1 : self.end_column - 1] if single else self.text
 
     @property
     def text(self) -> str:

@@ -52,7 +52,8 @@ class Loop:
 
     axis: str
     variable: str  # its target, as written
-    span: Span
+    key: Span  # the statement or expression: what an unrolled one is known by
+    span: Span  # of what it goes through
     count: Size
 
 
@@ -124,6 +125,12 @@ class Context:
     def is_unrolled(self, span: Span) -> bool:
         """Whether the loop at a place has to be unrolled."""
         return any(known.loop == span for known in self.assumed.unrolled)
+
+    def settable(self, loop: Loop) -> tuple[str, ...]:
+        """The hyperparameters whose values would make the number of a loop's rounds known."""
+        hypers = self.builder.hypers
+        names = sorted(loop.count.names)
+        return tuple(n for n in names if hypers.get(n, 0) is None)
 
     def rows(self) -> list[str]:
         """The axes of all plates and loops around: those of a random variable that is made here."""

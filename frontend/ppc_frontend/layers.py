@@ -216,11 +216,25 @@ def initializer(ctx: Context, value: Any) -> Initializer:
     return Initializer(rule_name(name))
 
 
+def _once(ctx: Context) -> None:
+    """Refuse a layer that a loop makes in each of its rounds: each has weights of its own."""
+    if ctx.loops:
+        loop = ctx.loops[-1]
+        what = "a layer that is made here"
+        ctx.refuse(
+            wrong.LoopNumber(
+                span=ctx.span, what=what, variable=loop.variable, sizes=ctx.settable(loop),
+                others=((loop.span, "the loop is here"),),
+            )
+        )  # fmt: skip
+
+
 def make_dense(
     ctx: Context, *, units: Any, activation_: Any, use_bias: Any, kernel: Any, bias: Any,
     name: Any = None,
 ) -> Dense:  # fmt: skip
     """`keras.layers.Dense(...)`."""
+    _once(ctx)
     return Dense(
         units=size(ctx, units),
         activation=activation(ctx, activation_),
@@ -234,6 +248,7 @@ def make_dense(
 
 def make_sequential(ctx: Context, *, layers: Any, name: Any = None) -> Sequential:
     """`keras.Sequential([...])`."""
+    _once(ctx)
     items = [] if layers is None else layers
     if not isinstance(items, list | tuple):
         ctx.refuse(wrong.NotALayer(span=ctx.span, what=describe(layers)))

@@ -135,6 +135,20 @@ def given(ctx: Context, value: Given) -> Value:
     return node
 
 
+def needs_number(ctx: Context, value: Any, what: str) -> None:
+    """Refuse a loop's variable, or what depends on it, where the number of a round is needed."""
+    if not isinstance(value, Value):
+        return
+    loop = next((lo for lo in reversed(ctx.loops) if lo.axis in value.type.axes), None)
+    if loop is not None:
+        ctx.refuse(
+            wrong.LoopNumber(
+                span=ctx.span, what=what, variable=loop.variable, sizes=ctx.settable(loop),
+                others=((loop.span, "the loop is here"),),
+            )
+        )  # fmt: skip
+
+
 def size(ctx: Context, value: Any) -> Size:
     """A size from an integer or symbolic integer. Refuses floats, graph values, negative ones."""
     if isinstance(value, int | Size) and not isinstance(value, bool):
@@ -145,6 +159,7 @@ def size(ctx: Context, value: Any) -> Size:
         return found
     if value is POISON:
         raise PoisonedError
+    needs_number(ctx, value, "a size")
     ctx.refuse(wrong.NotKnown(span=ctx.span, what="a size", found=describe(value)))
 
 
@@ -159,6 +174,8 @@ def elements(ctx: Context, value: Any, what: str) -> list[Any]:
     """The elements of a list or tuple. Refuses anything else, and an empty one."""
     if isinstance(value, list | tuple) and value:
         return list(value)
+    if isinstance(value, Elements):
+        value.refuse(ctx, what)
     if value is POISON:
         raise PoisonedError
     found = "an empty list" if isinstance(value, list | tuple) else describe(value)
@@ -173,6 +190,7 @@ def integer(ctx: Context, value: Any, what: str) -> int:
         return ctx.fixed(value)
     if value is POISON:
         raise PoisonedError
+    needs_number(ctx, value, what)
     ctx.refuse(wrong.NotKnown(span=ctx.span, what=what, found=describe(value)))
 
 
@@ -189,6 +207,7 @@ def printable(ctx: Context, value: Any) -> Any:
             return tuple(printable(ctx, item) for item in value)
     if value is POISON:
         raise PoisonedError
+    needs_number(ctx, value, "a text")
     ctx.refuse(wrong.Unsupported(span=ctx.span, what=f"the text of {describe(value)}"))
 
 

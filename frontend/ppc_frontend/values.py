@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import libcst as cst
 
@@ -160,8 +160,21 @@ class Numbered:
 class Elements:
     """What has elements that loops write; as a tensor, it is all of them."""
 
+    @property
+    def is_list(self) -> bool:
+        """Whether it is Python's list or dictionary, not an array."""
+        raise NotImplementedError
+
     def tensor(self, ctx: Context) -> Value:
         """All elements as one array."""
+        raise NotImplementedError
+
+    def stacked(self, ctx: Context) -> Value:
+        """All elements as one array, along the first dimension behind those of open plates."""
+        raise NotImplementedError
+
+    def refuse(self, ctx: Context, what: str) -> NoReturn:
+        """Refuse a use of it as Python's own list: the loop that fills it is unrolled, or stays."""
         raise NotImplementedError
 
 

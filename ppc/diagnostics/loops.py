@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ppc.diagnostics.base import Mistake
+from ppc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +19,8 @@ class LoopNumber(Mistake):
 
     def message(self) -> str:
         return (
-            f"`{self.variable}` is all rounds of the loop at once, and {self.what} needs the number "
-            "of one"
+            f"`{self.variable}` is all rounds of the loop at once, and {self.what} needs the "
+            "number of one"
         )
 
     def help(self) -> str:
@@ -74,8 +74,8 @@ class Scattered(Mistake):
 
     def message(self) -> str:
         return (
-            f"the element that is written, `{self.target}`, is not chosen by the variable of a loop "
-            "around it"
+            f"the element that is written, `{self.target}`, is not chosen by the variable of a "
+            "loop around it"
         )
 
     def help(self) -> str:
@@ -96,8 +96,8 @@ class LoopRange(Mistake):
     def message(self) -> str:
         may = "is" if self.certain else "may be"
         return (
-            f"the index runs from {self.first} to {self.last} here, which {may} out of range: there "
-            f"are {self.length} elements"
+            f"the index runs from {self.first} to {self.last} here, which {may} out of range: "
+            f"there are {self.length} elements"
         )
 
     def help(self) -> str:

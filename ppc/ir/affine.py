@@ -7,10 +7,10 @@ reads indices of targets by it, and the pass `plates` turns gathers at such posi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from ppc.ir.nodes import Const, Node, Op
 from ppc.ir.sizes import Size
+from ppc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,15 +250,47 @@ class _Layout:
 
     def take_axis(self, node: Op) -> Value:
         x, index = node.args
-        tx, axis = self.types[x], str(dict(node.attrs)["axis"])
-        if set(tx.axes) != {axis}:
-            raise InternalError(
-                f"a gather along {axis} of a value on {tx.axes} is not laid out yet"
-            )
-        return self.builder.op(
-            "take", self.env[x], self.env[index], axis=-1 - tx.rank,
+        tx, ti, axis = self.types[x], self.types[index], str(dict(node.attrs)["axis"])
+        if set(tx.axes) & set(ti.axes) - {axis}:
+            return self.take_axis_shared(node, tx, ti, axis)
+        at = tx.axes.index(axis)
+        taken = self.builder.op(
+            "take", self.env[x], self.env[index], axis=at - len(tx.axes) - tx.rank,
             name=self.name(node, "take"),
         )  # fmt: skip
+        have = [*tx.axes[:at], *ti.axes, *range(ti.rank), *tx.axes[at + 1 :]]
+        want = [*node.type.axes, *range(ti.rank)]
+        return self.permuted(taken, have, want)
+
+    def take_axis_shared(self, node: Op, tx: Tensor, ti: Tensor, axis: str) -> Value:
+        """Operand and index both vary over a plate: pick along the axis, row by row."""
+        x, index = node.args
+        if ti.rank:
+            raise InternalError("a vector of indices for each row of a plate is not laid out yet")
+        left = [a for a in tx.axes if a != axis]
+        rows = self.permuted(self.env[x], tx.axes, [*left, axis])
+        key = x + "*"
+        self.env[key] = rows
+        self.types[key] = Tensor(tx.dtype, tuple(left), (self.lengths[axis], *tx.shape))
+        target = self.types[key].with_axes(node.type.axes)
+        where = self.env[index]
+        for _ in range(tx.rank):
+            where = ops.expand_dims(where, -1)
+        self.env[index + "*"] = where
+        self.types[index + "*"] = Tensor(ti.dtype, ti.axes, (Size.of(1),) * tx.rank)
+        picks = self.full(index + "*", node.type.with_dtype(ti.dtype))
+        return self.builder.op(
+            "take_along", self.full(key, target), picks, axis=-tx.rank - 1,
+            name=self.name(node, "take_along"),
+        )  # fmt: skip
+
+    def permuted(self, value: Value, have: Sequence[object], want: Sequence[object]) -> Value:
+        """The leading dimensions, labelled `have`, in the order `want`."""
+        if list(have) == list(want):
+            return value
+        rank = value.type.rank
+        order = [*(list(have).index(label) for label in want), *range(len(want), rank)]
+        return self.builder.op("transpose", value, perm=tuple(i - rank for i in order))
 
     def to_axis(self, node: Op) -> Value:
         return self.moved(node, source=len(node.type.axes) - 1, target=self.place(node, node.type))

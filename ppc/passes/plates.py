@@ -11,7 +11,6 @@ over which the array varies already.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from ppc.ir.affine import Position, position
@@ -19,8 +18,6 @@ from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Data, Graph, Node, Op, operands
 from ppc.ir.sizes import Size
 from ppc.ir.types import Tensor
-
-PLATE = "plate"
 
 
 def run(graph: Graph) -> Graph:
@@ -35,7 +32,7 @@ _NAMED = frozenset(("take", "take_axis", "from_axis", "to_axis", "axis_index"))
 
 
 def _as_plates(graph: Graph) -> Graph:
-    axes = tuple(replace(a, kind=PLATE) if a.kind == "loop" else a for a in graph.axes)
+    axes = tuple(replace(a, kind="plate") if a.kind == "loop" else a for a in graph.axes)
     return graph if axes == graph.axes else replace(graph, axes=axes)
 
 
@@ -46,9 +43,9 @@ def _without_orphans(before: Graph, after: Graph) -> Graph:
     kept: list[Node] = []
     needed = {name for _, name in after.outputs}
     for node in reversed(nodes):
-        if isinstance(node, Op) and node.name not in needed:
-            if node.name in used or node.primitive in _NAMED:
-                continue
+        gone = node.name not in needed and isinstance(node, Op)
+        if gone and (node.name in used or node.primitive in _NAMED):  # type: ignore[union-attr]  # it is an Op
+            continue
         kept.append(node)
         needed.update(operands(node))
     return replace(after, nodes=tuple(reversed(kept)))

@@ -12,8 +12,8 @@ from ppc.ir.build import Value
 from ppc.ir.sizes import Size
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
-from ppc_frontend.tensors import describe, has_tensor, is_tensor, tensor
-from ppc_frontend.values import POISON, Given, PoisonedError
+from ppc_frontend.tensors import describe, has_tensor, is_tensor, needs_number, tensor
+from ppc_frontend.values import POISON, Elements, Given, PoisonedError
 from ppc_frontend.vocabulary import builders, elementwise, products
 
 BINARY: dict[type[cst.CSTNode], tuple[str, str]] = {  # symbol, primitive
@@ -70,6 +70,10 @@ def binary(ctx: Context, kind: type[cst.CSTNode], left: Any, right: Any) -> Any:
 def _operate(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -> Any:
     if left is POISON or right is POISON:
         raise PoisonedError
+    for mine, other in ((left, right), (right, left)):
+        # With an array, a list is one too; else `+` and `*` are Python's.
+        if isinstance(mine, Elements) and mine.is_list and not isinstance(other, Value | Given):
+            mine.refuse(ctx, f"`{symbol}`")
     if is_tensor(left) or is_tensor(right):
         return _on_tensors(ctx, symbol, primitive, left, right)
     if isinstance(left, Size) or isinstance(right, Size):
@@ -264,6 +268,7 @@ def truth(ctx: Context, value: Any, what: str = "`if`") -> bool:
     if value is POISON:
         raise PoisonedError
     if is_tensor(value):
+        needs_number(ctx, value, f"a decision by {what}")
         ctx.refuse(wrong.BranchOnTensor(span=ctx.span, what=what))
     if isinstance(value, Size):
         return bool(ctx.fixed(value))

@@ -34,18 +34,10 @@ def refuse(ctx: Context, loop: Loop, what: str) -> NoReturn:
     others = ((loop.span, "the loop is here"),)
     ctx.refuse(
         wrong.LoopCarried(
-            span=ctx.span, what=what, variable=loop.variable, sizes=settings(ctx, loop),
+            span=ctx.span, what=what, variable=loop.variable, sizes=ctx.settable(loop),
             others=others,
         )
     )  # fmt: skip
-
-
-def settings(ctx: Context, loop: Loop) -> tuple[str, ...]:
-    """The hyperparameters whose values would make the number of rounds known."""
-    hypers = ctx.builder.hypers
-    known = ctx.builder.sizes().values
-    names = sorted(loop.count.names)
-    return tuple(n for n in names if n not in known) if all(n in hypers for n in names) else ()
 
 
 def stopped(ctx: Context, mistake: Mistake) -> None:
@@ -60,5 +52,5 @@ def unroll(ctx: Context, loop: Loop, reason: str) -> bool:
     count = ctx.known_size(loop.count)
     if count is None or count > MOST_ROUNDS:
         return False
-    ctx.unrolled.add(Unrolled(loop.span, reason, ctx.span))
+    ctx.unrolled.add(Unrolled(loop.key, reason, ctx.span))
     return True

@@ -11,16 +11,17 @@ from ppc.ir.build import Value
 from ppc.ir.sizes import Size
 from ppc_frontend import wrong
 from ppc_frontend.context import Context, Places
-from ppc_frontend.evaluate import arithmetic, loops
+from ppc_frontend.evaluate import arithmetic, carry, loops
 from ppc_frontend.evaluate.attributes import attribute
 from ppc_frontend.evaluate.calls import call
-from ppc_frontend.evaluate.indexed import Indexed, read
+from ppc_frontend.evaluate.indexed import Indexed, listed, read
 from ppc_frontend.evaluate.indexing import Slice, subscript
 from ppc_frontend.evaluate.iteration import iterate
 from ppc_frontend.evaluate.python import BUILTINS
+from ppc_frontend.naming import name_values
 from ppc_frontend.scope import Frame, target_names
-from ppc_frontend.tensors import describe, has_tensor, is_tensor, printable
-from ppc_frontend.values import POISON, Builtin, PoisonedError, Ref, UserFunction
+from ppc_frontend.tensors import describe, has_tensor, is_tensor, needs_number, printable
+from ppc_frontend.values import POISON, Builtin, Method, PoisonedError, Ref, UserFunction
 from ppc_frontend.vocabulary import elementwise
 
 
@@ -136,6 +137,7 @@ def _key(ctx: Context, value: Any) -> Any:
     """The key of a dictionary. Refuses tensors and what Python cannot look up."""
     if isinstance(value, Size):
         return ctx.fixed(value)
+    needs_number(ctx, value, "a key")
     if has_tensor(value):
         ctx.refuse(wrong.NotKnown(span=ctx.span, what="a key", found=describe(value)))
     try:
@@ -239,6 +241,8 @@ def _call(ctx: Context, frame: Frame, node: cst.Call) -> Any:
             _spread(ctx, kwargs, {arg.keyword.value: value})
         else:
             args.append(evaluate_argument(ctx, frame, function, arg))
+    if isinstance(function, Method) and function.name == "append" and ctx.loops and args:
+        _name_appended(ctx, node, args[0])
     ctx.places = None if any(arg.star for arg in node.args) else places
     try:
         result = call(ctx, function, args, kwargs)
@@ -247,6 +251,12 @@ def _call(ctx: Context, frame: Frame, node: cst.Call) -> Any:
     if ctx.loops and isinstance(result, Value):
         ctx.born[id(result)] = (result, len(ctx.loops))
     return result
+
+
+def _name_appended(ctx: Context, node: cst.Call, value: Any) -> None:
+    """What a loop appends to a list is called after the list."""
+    if isinstance(node.func, cst.Attribute) and isinstance(node.func.value, cst.Name):
+        name_values(ctx, "_".join([node.func.value.value, *map(str, ctx.loop)]), value)
 
 
 def _spread(ctx: Context, kwargs: dict[str, Any], more: dict[Any, Any]) -> None:
@@ -295,10 +305,42 @@ def _list_comprehension(ctx: Context, frame: Frame, node: cst.ListComp) -> Any:
 
 
 def _comprehension(ctx: Context, frame: Frame, node: cst.ListComp | cst.GeneratorExp) -> Any:
-    inner = Frame(frame.module, frame)
+    inner = Frame(frame.module, frame, loops=frame.loops)
+    made = _at_once(ctx, inner, node)
+    if made is not None:
+        return made
     results: list[Any] = []
     _rounds(ctx, inner, node.for_in, lambda: results.append(evaluate(ctx, inner, node.elt)))
     return results
+
+
+def _at_once(ctx: Context, frame: Frame, node: cst.ListComp | cst.GeneratorExp) -> Indexed | None:
+    """A comprehension evaluated once for all its rounds; None for one that is unrolled.
+
+    One of known length that makes no random variable is unrolled: it is arithmetic on numbers.
+    """
+    loop, span = node.for_in, frame.module.span(node)
+    if loop.ifs or loop.inner_for_in is not None or ctx.is_unrolled(span):
+        return None
+    head = frame.module.span(loop.iter)
+    with ctx.at(head):
+        found = loops.rounds(ctx, evaluate(ctx, frame, loop.iter))
+    if found is None:
+        return None
+    known, sites = ctx.known_size(found.count), len(ctx.sites_of)
+    if known is not None and not _calls(node.elt):
+        return None
+    variable = frame.module.tree.code_for_node(loop.target).strip()
+    with loops.opened(ctx, found.count, variable, span, head) as (opened, i):
+        bind_target(ctx, frame, loop.target, found.element(i))
+        element = evaluate(ctx, frame, node.elt)
+        if known is not None and len(ctx.sites_of) == sites:
+            carry.unroll(ctx, opened, "")
+        return listed(ctx, element, opened)
+
+
+def _calls(node: cst.CSTNode) -> bool:
+    return isinstance(node, cst.Call) or any(_calls(child) for child in node.children)
 
 
 def _dict_comprehension(ctx: Context, frame: Frame, node: cst.DictComp) -> Any:

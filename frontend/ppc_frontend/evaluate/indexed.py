@@ -58,7 +58,22 @@ class Indexed(Elements):
 
     def tensor(self, ctx: Context) -> Value:
         """All elements as one array."""
+        if self.kind == "list" and self.parts and ctx.lead(self.parts[0].value):
+            ctx.across(self.parts[0].value, "stacking")
         return whole(ctx, self)
+
+    def stacked(self, ctx: Context) -> Value:
+        """All elements as one array, along the first dimension behind those of open plates."""
+        return whole(ctx, self)
+
+    def refuse(self, ctx: Context, what: str) -> NoReturn:
+        """Refuse a use of it as Python's own list: the loop that fills it is unrolled, or stays."""
+        refuse_use(ctx, self, what)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is Python's list or dictionary, not an array."""
+        return self.kind != "array"
 
 
 def owner(ctx: Context, found: Any, items: Sequence[Any], name: str) -> Indexed | None:
@@ -169,6 +184,17 @@ def append(ctx: Context, found: list[Any] | Indexed, value: Any) -> bool:
     return True
 
 
+def listed(ctx: Context, element: Any, loop: Loop) -> Indexed:
+    """The list of a comprehension, from the element of all rounds."""
+    at: tuple[Place, ...] = (Position(loop.axis),)
+    if isinstance(element, Indexed) and len(element.parts) == 1:
+        at = (*at, *element.parts[0].at)
+        element = element.parts[0].value
+    it = Indexed("", "list", len(ctx.loops) - 1)
+    it.parts.append(Part(at, tensor(ctx, element), (loop,), ctx.span))
+    return it
+
+
 def length(ctx: Context, it: Indexed) -> Size:
     """How many elements it has along its first dimension."""
     if it.sizes:
@@ -183,11 +209,7 @@ def _length(ctx: Context, it: Indexed) -> Size:
     """One more than the last index that is written."""
     end = Size()
     for part in it.parts:
-        (at,) = part.at
-        if isinstance(at, Size):
-            end = at + 1
-        else:
-            end = at.last(ctx.builder.axes[at.axis].size) + 1
+        end = _end(ctx, part.at[0])
     return end
 
 
@@ -266,8 +288,6 @@ def whole(ctx: Context, it: Indexed) -> Value:
     """All elements as one array; plates that are open stay plates."""
     if any(loop in ctx.loops for part in it.parts for loop in part.loops) or not it.parts:
         carry.element(ctx, it.name, [])
-    if it.kind == "list" and ctx.lead(it.parts[0].value):
-        ctx.across(it.parts[0].value, "stacking")
     if len(it.parts) == 1 and _complete(ctx, it):
         return _opened(ctx, it.parts[0], 0)
     return _joined(ctx, it)

@@ -11,8 +11,8 @@ from ppc.ir.sizes import Size
 from ppc.records import dataclass
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
-from ppc_frontend.tensors import describe, integer, is_tensor, tensor
-from ppc_frontend.values import POISON, Given, PoisonedError
+from ppc_frontend.tensors import describe, integer, is_tensor, needs_number, tensor
+from ppc_frontend.values import POISON, Given, PoisonedError, RejectedError
 from ppc_frontend.vocabulary import builders
 
 
@@ -35,13 +35,14 @@ def subscript(ctx: Context, value: Any, items: list[Any]) -> Any:
     if isinstance(value, Value | Given):
         return index(ctx, tensor(ctx, value), items)
     if any(is_tensor(item) for item in items) and isinstance(value, list | tuple):
-        return index(ctx, tensor(ctx, value), items)  # a list of numbers or tensors is stacked
+        return _of_list(ctx, value, items)
     key = items[0] if len(items) == 1 else tuple(items)
     if isinstance(key, Slice):
         parts = (key.start, key.stop, key.step)
         key = slice(*(ctx.fixed(p) if isinstance(p, Size) else p for p in parts))
     elif isinstance(key, Size):
         key = ctx.fixed(key)
+    needs_number(ctx, key, "a key")
     try:
         return value[key]
     except (KeyError, IndexError):
@@ -49,6 +50,16 @@ def subscript(ctx: Context, value: Any, items: list[Any]) -> Any:
     except TypeError as error:
         words = f"{describe(value)}[{describe(key)}]"
         ctx.refuse(wrong.BadOperation(span=ctx.span, reason=f"{words}: {error}"))
+
+
+def _of_list(ctx: Context, value: Any, items: list[Any]) -> Any:
+    """A list of numbers or tensors is stacked; one of anything else needs the number."""
+    try:
+        return index(ctx, tensor(ctx, value), items)
+    except RejectedError:
+        for item in items:
+            needs_number(ctx, item, "a list of such elements")
+        raise
 
 
 def index(ctx: Context, value: Value, items: list[Any]) -> Value:
@@ -146,6 +157,7 @@ def _bound(ctx: Context, bound: Any, length: Size, default: Size | int) -> Size:
     if bound is None:
         return Size.of(default)
     if isinstance(bound, bool) or not isinstance(bound, int | Size):
+        needs_number(ctx, bound, "the end of a slice")
         ctx.refuse(wrong.NotKnown(span=ctx.span, what="the end of a slice", found=describe(bound)))
     end = Size.of(bound)
     known, count = ctx.known_size(end), ctx.known_size(length)

@@ -108,7 +108,11 @@ def _together(ctx: Context, values: Together) -> Rounds | None:
         return None
     count = found[0].count
     for part in found[1:]:
-        if not ctx.builder.sizes().same(part.count, count):
+        known = ctx.known_size(part.count), ctx.known_size(count)
+        if known[0] is not None and known[1] is not None and known[0] != known[1]:
+            ctx.fixed(part.count - count)  # as Python does, up to the end of the shortest
+            count = min(part.count, count, key=lambda size: ctx.known_size(size) or 0)
+        elif not ctx.builder.sizes().same(part.count, count):
             lengths = tuple(dict.fromkeys(str(p.count) for p in found))
             ctx.refuse(wrong.LoopLengths(span=ctx.span, lengths=lengths))
     return Rounds(
@@ -154,13 +158,15 @@ def _names(hint: str) -> Iterator[str]:
 
 
 @contextmanager
-def opened(ctx: Context, count: Size, variable: str, span: Span) -> Iterator[tuple[Loop, Value]]:
+def opened(
+    ctx: Context, count: Size, variable: str, key: Span, span: Span
+) -> Iterator[tuple[Loop, Value]]:
     """A loop around what is evaluated inside, and the index of its rounds."""
     name = _axis(ctx, count, variable)
     if name not in ctx.builder.axes:
         ctx.builder.axis(Axis(name, "loop", count))
     ctx.opened.add(name)
-    loop = Loop(name, variable, span, count)
+    loop = Loop(name, variable, key, span, count)
     ctx.loops.append(loop)
     try:
         yield loop, ctx.op("axis_index", axis=name)
@@ -188,7 +194,7 @@ def vectorised(
     head = _head(frame, node)
     mine = list(bound_in(node.body))
     before = {name: frame.variables[name] for name in mine if name in frame.variables}
-    with opened(ctx, found.count, variable, span) as (loop, i):
+    with opened(ctx, found.count, variable, span, head) as (loop, i):
         bind(found.element(i))
         for name, outer in before.items():
             frame.variables[name] = Carried(name, outer, loop)
@@ -239,13 +245,11 @@ def targets_in(body: cst.BaseSuite) -> Iterator[str]:
     stack = [body]
     while stack:
         for item in statements(stack.pop()):
-            match item:
-                case cst.Assign():
-                    targets = [t.target for t in item.targets]
-                case cst.AnnAssign() | cst.AugAssign():
-                    targets = [item.target]
-                case _:
-                    targets = []
+            targets: list[cst.BaseExpression] = []
+            if isinstance(item, cst.Assign):
+                targets += [t.target for t in item.targets]
+            elif isinstance(item, cst.AnnAssign | cst.AugAssign):
+                targets.append(item.target)
             for target in targets:
                 while isinstance(target, cst.Subscript):
                     if isinstance(target.value, cst.Name):

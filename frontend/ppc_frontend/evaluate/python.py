@@ -59,7 +59,7 @@ def call_builtin(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[s
         return _on_tensor(ctx, name, args)
     if any(isinstance(a, Size) for a in args):
         return _on_size(ctx, name, args)
-    if name in _SEQUENCES and len(args) == 1 and isinstance(args[0], range | _LAZY):
+    if name in _SEQUENCES and len(args) == 1 and isinstance(args[0], (range, *_LAZY)):
         args = [iterate(ctx, args[0])]
     if name in {"sum", "max", "min", "any", "all"} and len(args) == 1:
         items = iterate(ctx, args[0])
@@ -80,7 +80,7 @@ def call_builtin(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[s
 def _lazily(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """`zip` and `enumerate` of arrays and ranges, which a loop may go through at once."""
     arrays = args if name == "zip" else args[:1]
-    if not arrays or not all(isinstance(a, range | _ARRAYS) for a in arrays):
+    if not arrays or not all(isinstance(a, (range, *_ARRAYS)) for a in arrays):
         return None
     if name == "zip":
         return None if kwargs else Together(tuple(args))

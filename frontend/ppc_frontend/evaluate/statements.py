@@ -7,12 +7,10 @@ from typing import Any
 
 import libcst as cst
 
-from ppc.ir.build import Value
-from ppc.ir.nodes import Const, Data, Hyper, Param, Sample
 from ppc.ir.primitives import RuleError
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
-from ppc_frontend import layers, sites, wrong
+from ppc_frontend import sites, wrong
 from ppc_frontend.context import Context, Plate
 from ppc_frontend.evaluate import arithmetic, carry, indexed, loops
 from ppc_frontend.evaluate.expressions import (
@@ -22,6 +20,7 @@ from ppc_frontend.evaluate.expressions import (
     subscript_items,
 )
 from ppc_frontend.evaluate.iteration import iterate
+from ppc_frontend.naming import name_values
 from ppc_frontend.scope import Frame, binds, imports, target_names
 from ppc_frontend.source import statements
 from ppc_frontend.tensors import describe, is_tensor, size, tensor
@@ -185,24 +184,6 @@ def assign(ctx: Context, frame: Frame, target: cst.CSTNode, value: Any) -> None:
     bind_target(ctx, frame, target, value)
 
 
-def name_values(ctx: Context, name: str, value: Any) -> None:
-    """Give the user's name to what has none yet: elements of a list get it with their index."""
-    match value:
-        case Value():
-            node = ctx.builder.nodes[value.name]
-            if isinstance(node, Sample | Param):
-                if ctx.sites_of.get(value.name) == "":
-                    ctx.sites_of[value.name] = sites.claim(ctx, name)
-            elif not isinstance(node, Const | Data | Hyper):
-                ctx.hints.setdefault(value.name, name)
-        case layers.Dense() | layers.Sequential():
-            value.name = value.name or name
-        case list() | tuple():
-            for i, item in enumerate(value):
-                if not isinstance(item, Value) or ctx.sites_of.get(item.name) == "":
-                    name_values(ctx, f"{name}_{i}", item)
-
-
 def _assign_element(ctx: Context, frame: Frame, target: cst.Subscript, value: Any) -> None:
     owner = _owner(ctx, frame, target)
     items = subscript_items(ctx, frame, target)
@@ -299,8 +280,6 @@ def _function(ctx: Context, frame: Frame, node: cst.FunctionDef) -> None:
 def _if(ctx: Context, frame: Frame, node: cst.If) -> None:
     test = evaluate(ctx, frame, node.test)
     with ctx.at(frame.module.span(node.test)):
-        if is_tensor(test):
-            ctx.refuse(wrong.BranchOnTensor(span=ctx.span, what="`if`"))
         taken = arithmetic.truth(ctx, test)
     if taken:
         run_block(ctx, frame, node.body)

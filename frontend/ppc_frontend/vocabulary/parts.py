@@ -12,6 +12,7 @@ from ppc.ir.sizes import Size
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.tensors import elements, integer, size, stack, tensor
+from ppc_frontend.values import Elements
 from ppc_frontend.vocabulary.builders import quotient
 
 
@@ -29,6 +30,13 @@ def concat(ctx: Context, *, parts: Any, axis: Any = 0) -> Value:
 
 def stacked(ctx: Context, *, parts: Any, axis: Any = 0) -> Value:
     """Parts joined along a new axis."""
+    if isinstance(parts, Elements):
+        whole = parts.stacked(ctx)
+        at = ctx.axis(whole, integer(ctx, axis, "an axis"), what="stacking")
+        rank = whole.type.rank
+        order = list(range(-rank + 1, 0))
+        order.insert(rank + at, -rank)
+        return whole if at == -rank else ctx.op("transpose", whole, perm=tuple(order))
     values = [tensor(ctx, part) for part in elements(ctx, parts, "a list of tensors")]
     return stack(ctx, values, integer(ctx, axis, "an axis"))
 
