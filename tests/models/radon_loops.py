@@ -6,11 +6,11 @@ import ppc as inf
 
 
 @inf.probmodel
-def model(floor: Float[Array, "N"], county: Int[Array, "N"], J):
+def model(floor: Float[Array, "N"], county: Int[Array, "N"], counties):
     mu = inf.Normal(0.0, 2.0)
     tau = inf.HalfNormal(1.0)
     sigma = inf.HalfNormal(1.0)
-    for j in range(J):
+    for j in range(counties):
         a[j] = inf.Normal(mu, tau)
         b[j] = inf.Normal(0.0, 1.0)
     for i in range(N):
@@ -18,4 +18,4 @@ def model(floor: Float[Array, "N"], county: Int[Array, "N"], J):
 
 
 def fit(floor, county, y):
-    model(floor, county, J=3).fit({"y": y}, inf.inference.SVI())
+    model(floor, county, counties=3).fit({"y": y}, inf.inference.SVI())
