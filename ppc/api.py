@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from ppc.data.loaders import as_mapping
 from ppc.diagnostics import (
     KindError,
     QueryError,
@@ -97,6 +98,7 @@ class ProbModel:
     ) -> None:
         """Fit the model to data, `{site: array}`; the results are then in this model.
 
+        Loaders of `ppc.data`, frames of pandas and Polars and xarray Datasets are data as well.
         `seed` fixes every draw of the fit; without it one is taken from ppc's generator
         (`ppc.inference.seed`). `progress` shows a bar (default: where a terminal looks on). A
         second fit starts afresh. Raises DataError (a ValueError) with every mistake in the data,
@@ -130,7 +132,7 @@ class ProbModel:
 
         targets = self._targets(target_names)
         _rows_argument(size_datamodel)
-        return prior(self, targets, data, size_datamodel, seed=seed, backend=backend)
+        return prior(self, targets, as_mapping(data), size_datamodel, seed=seed, backend=backend)
 
     def posterior(
         self,
@@ -145,7 +147,7 @@ class ProbModel:
 
         fitted = self._fitted("posterior")
         targets = self._targets(target_names, fitted.latent, "not observed")
-        return posterior(fitted, targets, data, seed=seed, backend=backend)
+        return posterior(fitted, targets, as_mapping(data), seed=seed, backend=backend)
 
     def posterior_predictive(
         self,
@@ -172,8 +174,15 @@ class ProbModel:
             raise QueryError(
                 BadNumber(argument="local", expected="'guide' or 'prior'", found=repr(local))
             )
+        data = as_mapping(data)
         return predictive(
-            fitted, targets, data, size_datamodel, local=local, seed=seed, backend=backend
+            fitted,
+            targets,
+            data,
+            size_datamodel,
+            local=local,
+            seed=seed,
+            backend=backend,
         )
 
     def log_density(self, values: Mapping[str, Any], *, backend: str | None = None) -> float:
@@ -183,7 +192,7 @@ class ProbModel:
         """
         from ppc.inference.query import log_density
 
-        return log_density(self, values, backend=backend)
+        return log_density(self, as_mapping(values), backend=backend)
 
     def emit(
         self,

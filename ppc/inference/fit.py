@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ppc import registry
 from ppc.compiler import Compilation, FitDefaults, Options, as_function, compile_loss
+from ppc.data.loaders import as_mapping
 from ppc.diagnostics import DataError, KindError
 from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss, WrongKind
 from ppc.emit.program import Program, assemble
@@ -84,7 +85,7 @@ def standing_alone(model: ProbModel, observed: tuple[str, ...], method: VI) -> C
 
 def fit(
     model: ProbModel,
-    data: Mapping[str, Any],
+    data: Any,
     method: VI,
     *,
     seed: int | None,
@@ -101,6 +102,7 @@ def fit(
     if not isinstance(method, VI):
         expected, found = "an inference method, as SVI(q)", f"{method!r}"[:60]
         raise KindError(WrongKind(argument="inference_method", expected=expected, found=found))
+    data = as_mapping(data)
     seed = next_seed(seed)
     arguments = _arguments(model, method)
     checked = _checked(model.ir, data, arguments, ready)

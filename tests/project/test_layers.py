@@ -14,6 +14,7 @@ LAYERS = (
     ("ppc.records",),
     ("ppc.spans",),
     ("ppc.diagnostics",),
+    ("ppc.data",),
     ("ppc.ir",),
     ("ppc.distributions",),
     ("ppc.objective", "ppc.passes"),
