@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from ppc.diagnostics.base import Mistake
+from ppc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
