@@ -23,7 +23,7 @@ from ppc_frontend.blocks import Found, frame_of, functions_in
 from ppc_frontend.context import Assumptions, Context
 from ppc_frontend.evaluate.expressions import evaluate
 from ppc_frontend.evaluate.statements import run_body
-from ppc_frontend.names import finish, names_in
+from ppc_frontend.names import finish, names_in, order_axes
 from ppc_frontend.scope import Frame, own_names
 from ppc_frontend.source import ParsedModule, check_syntax, read_file, too_deep
 from ppc_frontend.values import POISON, Given, NameOf, PoisonedError, RejectedError
@@ -180,6 +180,8 @@ def compile_node(
         if found == assumed_now:
             break
         assumed = found
+    if not ctx.mistakes:
+        order_axes(ctx)
     if ctx.mistakes:
         raise CompileError([*ctx.mistakes, *ctx.warnings])
     return Compiled(

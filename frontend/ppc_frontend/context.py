@@ -101,6 +101,9 @@ class Context:
     loops: list[Loop] = field(default_factory=list)  # those around that are evaluated once
     unrolled: set[Unrolled] = field(default_factory=set)  # loops found not to be so
     notes: list[Note] = field(default_factory=list)  # what became of each loop
+    orders: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # the axes of sites, as written
     # Lists and arrays that got elements in a loop, by identity, with what they are since then.
     indexed: dict[int, tuple[Any, Any]] = field(default_factory=dict)
     born: dict[int, tuple[Any, int]] = field(default_factory=dict)  # lists made inside of loops

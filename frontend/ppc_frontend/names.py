@@ -2,12 +2,54 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 from ppc.ir.build import Builder
 from ppc.ir.nodes import Attr, Data, Graph, Hyper, Node, Op, Param, Sample, rename_operands
 from ppc.ir.sizes import Size
+from ppc_frontend import wrong
 from ppc_frontend.context import Context
+
+
+def order_axes(ctx: Context) -> None:
+    """Declare axes in an order in which every site has its dimensions as they are written.
+
+    Notes a mistake where two sites want two axes in opposite orders.
+    """
+    before: dict[str, dict[str, str]] = {name: {} for name in ctx.builder.axes}
+    for site, order in ctx.orders.items():
+        for first, second in itertools.pairwise(order):
+            before[second].setdefault(first, site)
+    left, done = list(before), list[str]()
+    while left:
+        free = next((a for a in left if not set(before[a]) & set(left)), None)
+        if free is None:
+            _disagree(ctx, left, before)
+            return
+        done.append(free)
+        left.remove(free)
+    axes = ctx.builder.axes
+    ctx.builder.axes = {name: axes[name] for name in done}
+    places = {name: i for i, name in enumerate(done)}
+    for name, node in ctx.builder.nodes.items():
+        own = node.type.axes
+        if len(own) > 1:
+            type_ = node.type.with_axes(sorted(own, key=places.__getitem__))
+            ctx.builder.nodes[name] = replace(node, type=type_)
+
+
+def _disagree(ctx: Context, left: list[str], before: dict[str, dict[str, str]]) -> None:
+    second = left[0]
+    first = next(a for a in left if a in before[second])
+    nodes = ctx.builder.nodes
+    sites = [name for name, order in ctx.orders.items() if {first, second} <= set(order)]
+    places = [place for name in sites if (place := nodes[name].span) is not None]
+    others = tuple((place, "here it is another") for place in places[:-1])
+    axes = tuple(left)
+    ctx.mistakes.append(
+        wrong.AxisOrder(span=places[-1] if places else None, axes=axes, others=others)
+    )
 
 
 def finish(ctx: Context) -> Graph:

@@ -67,6 +67,7 @@ def sample(
             bound["name"] = claim(ctx, bound["name"])
     value = ctx.builder.sample(hint, distribution.name, values, type_)
     ctx.sites_of[value.name] = bound["name"] or ""
+    ctx.orders[value.name] = tuple(plates)
     return value
 
 

@@ -133,3 +133,17 @@ class UsedWhole(Mistake):
 
     def help(self) -> str:
         return "index it, go through it by a loop, or use it as one array"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AxisOrder(Mistake):
+    """Sites that have the same plates as dimensions in different orders."""
+
+    code: ClassVar[str] = "axis-order"
+    axes: tuple[str, ...]
+
+    def message(self) -> str:
+        return f"the order of the plates {', '.join(self.axes)} is not the same in all variables"
+
+    def help(self) -> str:
+        return "index all of them in one order, as y[i, j] and x[i, j]"

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from ppc.diagnostics.notes import Prepared
 from ppc.ir.build import Builder
-from ppc.ir.nodes import Const, Data, Graph, Op, operands
+from ppc.ir.nodes import Const, Data, Graph, Node, Op, operands
 from ppc.ir.reach import reached
 from ppc.ir.text import print_node
 from ppc.passes import dce
@@ -77,9 +77,12 @@ def _ready(graph: Graph, on_host: Callable[[str], bool]) -> set[str]:
 def _frontier(graph: Graph, ready: set[str]) -> list[str]:
     """The nodes that are worth computing ahead and that later ones, or outputs, use."""
     nodes = graph.by_name()
+    batched = {axis.name for axis in graph.axes if axis.subsampled}
     from_data: set[str] = set()
     for node in graph.nodes:
-        if isinstance(node, Data) or from_data.intersection(operands(node)):
+        # The numbers of a batch's rows are known only to the data that it is taken from.
+        numbers = _numbers(node, batched)
+        if isinstance(node, Data) or numbers or from_data.intersection(operands(node)):
             from_data.add(node.name)
     used = {name for _, name in graph.outputs}
     for node in graph.nodes:
@@ -91,12 +94,18 @@ def _frontier(graph: Graph, ready: set[str]) -> list[str]:
         node = nodes[todo.pop()]
         if not isinstance(node, Op) or node.name not in from_data:
             continue
-        if node.primitive in _MOVES:
+        if node.primitive in _MOVES and not _numbers(node, batched):
             todo.extend(node.args)  # keep the move, prepare what it moves
         elif node.name not in found:
             found.append(node.name)
     order = {name: i for i, name in enumerate(nodes)}
     return sorted(found, key=order.__getitem__)
+
+
+def _numbers(node: Node, batched: set[str]) -> bool:
+    """Whether a node is the numbers of the rows of a plate of which a step sees some."""
+    named = isinstance(node, Op) and node.primitive == "axis_index"
+    return named and node.type.axes[0] in batched
 
 
 def _prepare(graph: Graph, frontier: list[str]) -> Graph:

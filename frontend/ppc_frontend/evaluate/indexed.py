@@ -125,6 +125,9 @@ def write(ctx: Context, it: Indexed, items: Sequence[Any], value: Any, text: str
     for p, size in zip(at, it.sizes or (), strict=False):
         _within(ctx, p, size)
     loops = tuple(loop for loop in inside if loop.axis in axes)
+    if node.name in ctx.orders:  # data of the site have the dimensions of the target, in its order
+        rest = [a for a in ctx.orders[node.name] if a not in axes]
+        ctx.orders[node.name] = (*rest, *(_axis(p) for p in at if _axis(p)))
     part = Part(at, node, loops, ctx.span)
     it.parts = [*(p for p in it.parts if p.at != at), part]
 

@@ -189,7 +189,7 @@ def _assign_element(ctx: Context, frame: Frame, target: cst.Subscript, value: An
     items = subscript_items(ctx, frame, target)
     if (found := indexed.owner(ctx, owner, items, _text(frame, target.value))) is not None:
         text = _text(frame, target)
-        suffix = "".join(f"_{i}" for i in (*_constants(items), *ctx.loop))
+        suffix = "".join(f"_{i}" for i in (_constants(items) or ctx.loop))
         if isinstance(target.value, cst.Name):
             name_values(ctx, target.value.value + suffix, value)
         indexed.write(ctx, found, items, value, text)
