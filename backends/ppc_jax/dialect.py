@@ -25,7 +25,7 @@ def _drawn(sampler: str, key: Expr, args: Sequence[Expr]) -> Expr:
     """A draw whose distribution depends on arguments."""
     if sampler == "poisson":
         return expression("jr.poisson(__key__, __rate__).astype(float)", key=key, rate=args[0])
-    return call({"log_gamma": "jr.loggamma"}[sampler], key, *args)
+    return call({"log_gamma": "jr.loggamma", "binomial": "jr.binomial"}[sampler], key, *args)
 
 
 def _constant(array: Expr, dtype: DType) -> Expr:

@@ -104,6 +104,7 @@ def _log_gamma(rng: Generator, shape: Shape, concentration: Array) -> Array:
 SAMPLERS: Mapping[str, Draw] = {
     "log_gamma": _log_gamma,
     "poisson": lambda rng, shape, rate: rng.poisson(rate, shape),
+    "binomial": lambda rng, shape, count, probs: rng.binomial(count.astype(np.int64), probs, shape),
 }
 
 

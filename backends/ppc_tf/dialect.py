@@ -25,7 +25,7 @@ def _standard(kind: str, key: Expr, shape: Expr) -> Expr:
 
 def _drawn(sampler: str, key: Expr, args: Sequence[Expr]) -> Expr:
     """A draw whose distribution depends on arguments."""
-    return call({"poisson": "_poisson", "log_gamma": "_log_gamma"}[sampler], key, *args)
+    return call(f"_{sampler}", key, *args)
 
 
 def _rows(array: Expr, axis: int) -> Expr:

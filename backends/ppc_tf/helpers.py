@@ -379,6 +379,30 @@ def _poisson(key: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
     return tf.where(large, by_rejection, by_counting)
 '''
 
+_BINOMIAL = '''
+def _binomial(key: tf.Tensor, total_count: tf.Tensor, probs: tf.Tensor) -> tf.Tensor:
+    """Binomial draws as floats, by counting successes.
+
+    The trials between successes are geometric (Devroye, 1986, sec. X.4.3), so that the
+    number of rounds is about the largest number of the rarer outcome.
+    """
+    count = tf.convert_to_tensor(total_count, FLOAT)
+    probs = tf.broadcast_to(tf.convert_to_tensor(probs, FLOAT), count.shape)
+    log_rest = tf.math.log1p(-tf.minimum(probs, 1 - probs))
+    shape = tuple(count.shape)
+
+    def counted(i, rare, trials):
+        waited = tf.floor(tf.math.log(_uniform(_fold_in(key, i), shape)) / log_rest) + 1
+        trials += tf.minimum(waited, count + 1)
+        return i + 1, rare + tf.cast(trials <= count, FLOAT), trials
+
+    zeros = tf.zeros(shape, FLOAT)
+    _, rare, _ = tf.while_loop(
+        lambda i, rare, trials: tf.reduce_any(trials <= count), counted, (0, zeros, zeros)
+    )
+    return tf.where(probs <= 0.5, rare, count - rare)
+'''
+
 # In the order in which a program prints them.
 HELPERS = Templates(
     {
@@ -398,6 +422,7 @@ HELPERS = Templates(
         "_alike": _ALIKE,
         "_log_gamma": _LOG_GAMMA,
         "_poisson": _POISSON,
+        "_binomial": _BINOMIAL,
         "_fold_in": _FOLD_IN,
         "_normal": _NORMAL,
         "_gumbel": _GUMBEL,

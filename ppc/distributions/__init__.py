@@ -11,12 +11,21 @@ from ppc.distributions.base import draw_type as draw_type
 from ppc.distributions.base import support_of as support_of
 from ppc.distributions.bijections import BIJECTIONS as BIJECTIONS
 from ppc.distributions.bounded import BETA, UNIFORM
+from ppc.distributions.counts import BETA_BINOMIAL, BINOMIAL, GEOMETRIC, NEGATIVE_BINOMIAL
 from ppc.distributions.discrete import BERNOULLI, CATEGORICAL, POISSON
-from ppc.distributions.gamma import GAMMA, INVERSE_GAMMA
-from ppc.distributions.half_line import EXPONENTIAL, HALF_CAUCHY, HALF_NORMAL
+from ppc.distributions.extreme_value import GUMBEL, LOGISTIC, MOYAL, PARETO, WEIBULL
+from ppc.distributions.gamma import CHI2, GAMMA, INVERSE_GAMMA
+from ppc.distributions.half_line import (
+    EXPONENTIAL,
+    HALF_CAUCHY,
+    HALF_NORMAL,
+    HALF_STUDENT_T,
+    INVERSE_GAUSSIAN,
+)
 from ppc.distributions.kl import kl_divergence as kl_divergence
 from ppc.distributions.location_scale import CAUCHY, LAPLACE, NORMAL, STUDENT_T
 from ppc.distributions.multivariate import MULTIVARIATE_NORMAL_DIAG
+from ppc.distributions.simplex import DIRICHLET
 from ppc.distributions.supports import SUPPORTS as SUPPORTS
 from ppc.distributions.transformed import MEAN_FIELD as MEAN_FIELD
 from ppc.distributions.transformed import TRANSFORMED_NORMALS
@@ -26,16 +35,29 @@ _ROWS = (
     LAPLACE,
     CAUCHY,
     STUDENT_T,
+    LOGISTIC,
+    GUMBEL,
+    MOYAL,
     EXPONENTIAL,
     HALF_NORMAL,
     HALF_CAUCHY,
+    HALF_STUDENT_T,
     GAMMA,
     INVERSE_GAMMA,
+    CHI2,
+    INVERSE_GAUSSIAN,
+    WEIBULL,
+    PARETO,
     BETA,
     UNIFORM,
     BERNOULLI,
     CATEGORICAL,
     POISSON,
+    BINOMIAL,
+    BETA_BINOMIAL,
+    NEGATIVE_BINOMIAL,
+    GEOMETRIC,
+    DIRICHLET,
     MULTIVARIATE_NORMAL_DIAG,
     *TRANSFORMED_NORMALS,
 )

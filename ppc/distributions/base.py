@@ -91,18 +91,22 @@ class NoiseSource:
         """The logarithm of a standard Gamma draw, with its implicit derivative."""
         return self._drawn("log_gamma", concentration, tag=tag, implicit=True)
 
+    def binomial(self, total_count: Value, probs: Value) -> Value:
+        """A binomial draw, as f32, without derivative."""
+        return self._drawn("binomial", total_count, probs, tag="", implicit=False)
+
     def poisson(self, rate: Value) -> Value:
         """A Poisson draw, as f32, without derivative."""
         return self._drawn("poisson", rate, tag="", implicit=False)
 
-    def _drawn(self, sampler: str, parameter: Value, *, tag: str, implicit: bool) -> Value:
+    def _drawn(self, sampler: str, *parameters: Value, tag: str, implicit: bool) -> Value:
         type_ = Tensor("f32", self.type.axes, self.type.shape)
         site = f"{self.site}.{tag}" if tag else self.site
-        full = ops.broadcast_to(parameter, self.type.shape)
-        args = (ops.stop_gradient(full),)
+        full = [ops.broadcast_to(each, self.type.shape) for each in parameters]
+        args = tuple(ops.stop_gradient(each) for each in full)
         name = _noise_name(self.site, tag)
         draw = self.builder.noise(name, "draw", type_, site=site, args=args, sampler=sampler)
-        return ops.implicit(draw, full, sampler=sampler) if implicit else draw
+        return ops.implicit(draw, *full, sampler=sampler) if implicit else draw
 
 
 def support_of(distribution: Distribution, params: Params) -> Support:

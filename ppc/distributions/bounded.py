@@ -70,15 +70,20 @@ def _beta_inside(x: Value, p: Params) -> Value:
 
 
 def _beta_saddle(x: Value, a: Value, b: Value) -> Value:
-    """The log density for 0 < x < 1 without cancellation (Loader 2000).
+    """The log density for 0 < x < 1."""
+    return log_beta_powers(x, 1.0 - x, a, b) - ops.log(x) - ops.log1p(-x)
+
+
+def log_beta_powers(x: Value, rest: Value, a: Value, b: Value) -> Value:
+    """log(x^a rest^b / B(a, b)) for 0 < x < 1 and rest = 1 - x, without cancellation.
 
     With n = a + b, a log x + b log(1 - x) is a log(a/n) + b log(b/n) less two deviances, and the
-    former is what Stirling's formula takes out of log B(a, b).
+    former is what Stirling's formula takes out of log B(a, b) (Loader 2000).
     """
-    n, rest = a + b, 1.0 - x
+    n = a + b
     difference = b * x - a * rest  # n x - a, without its rounding
     distance = deviance(a, n * x, difference) + deviance(b, n * rest, -difference)
-    logs = 0.5 * (ops.log(a) + ops.log(b / n)) - ops.log(x) - ops.log1p(-x)
+    logs = 0.5 * (ops.log(a) + ops.log(b / n))
     stirling = ops.lgamma_correction(n) - ops.lgamma_correction(a) - ops.lgamma_correction(b)
     return logs - HALF_LOG_2PI - distance + stirling
 

@@ -150,3 +150,25 @@ INVERSE_GAMMA = Distribution(
     source="scale^a x^(-a - 1) exp(-scale / x) / Gamma(a), a = concentration; 1/x is "
     "Gamma(a, rate=scale) (Gelman et al. 2013, app. A)",
 )
+
+
+# --- chi-squared ---------------------------------------------------------------------------------
+
+
+def _as_gamma(p: Params) -> Params:
+    """The Gamma that a Chi2 is."""
+    return {"concentration": 0.5 * p["df"], "rate": p["df"].builder.const(0.5)}
+
+
+CHI2 = Distribution(
+    name="Chi2",
+    parameters=(Parameter("df", POSITIVE),),
+    support=POSITIVE,
+    log_density=lambda x, p: _gamma_log_density(x, _as_gamma(p)),
+    draw=lambda noise, p: _gamma_draw(noise, _as_gamma(p)),
+    reparameterised=True,
+    mean=lambda p: p["df"] * 1.0,
+    variance=lambda p: 2.0 * p["df"],
+    entropy=lambda p: _gamma_entropy(_as_gamma(p)),
+    source="Gamma(df / 2, rate=1/2) (Johnson, Kotz and Balakrishnan 1994, ch. 18)",
+)

@@ -5,8 +5,15 @@ from __future__ import annotations
 import math
 
 from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
-from ppc.distributions.location_scale import LOC_SCALE, POSITIVE, cauchy_kernel, standardised
-from ppc.distributions.special import within
+from ppc.distributions.location_scale import (
+    LOC_SCALE,
+    POSITIVE,
+    STUDENT_T,
+    cauchy_kernel,
+    standardised,
+    student_t_draw,
+)
+from ppc.distributions.special import HALF_LOG_2PI, within
 from ppc.ir import ops
 from ppc.ir.build import Value
 from ppc.ir.nodes import Support
@@ -81,4 +88,64 @@ HALF_CAUCHY = Distribution(
     entropy=lambda p: ops.log(p["scale"]) + math.log(2 * math.pi),
     cdf=lambda x, p: ops.arctan(ops.maximum(standardised(x, p), 0.0)) * (2 / math.pi),
     source="2 / (pi scale (1 + z^2)) from loc upwards (Gelman 2006, sec. 3.2)",
+)
+
+
+def _half_student_t_log_density(x: Value, p: Params) -> Value:
+    return within(x >= p["loc"], x, p["loc"], lambda x: STUDENT_T.log_density(x, p) + math.log(2.0))
+
+
+HALF_STUDENT_T = Distribution(
+    name="HalfStudentT",
+    parameters=(Parameter("df", POSITIVE), *LOC_SCALE),
+    support=Support("greater_than", ("loc",)),
+    log_density=_half_student_t_log_density,
+    draw=lambda noise, p: p["loc"] + p["scale"] * ops.abs_(student_t_draw(noise, p)),
+    reparameterised=True,
+    source="twice the density of StudentT(df, loc, scale) from loc upwards (Gelman 2006, sec. 3.2)",
+)
+
+
+# --- inverse Gaussian ----------------------------------------------------------------------------
+
+
+def _inverse_gaussian_log_density(x: Value, p: Params) -> Value:
+    return within(x > 0.0, x, p["loc"], lambda x: _inverse_gaussian_inside(x, p))
+
+
+def _inverse_gaussian_inside(x: Value, p: Params) -> Value:
+    loc, k = p["loc"], p["concentration"]
+    distance = (x / loc - 1.0) ** 2 * (k / x)
+    return 0.5 * (ops.log(k) - distance) - 1.5 * ops.log(x) - HALF_LOG_2PI
+
+
+def _inverse_gaussian_draw(noise: NoiseSource, p: Params) -> Value:
+    """One of the two roots that a squared normal has (Michael, Schucany and Haas 1976)."""
+    loc, u = p["loc"], noise.standard("uniform", tag="root")
+    half = 0.5 * loc * noise.standard("normal") ** 2 / p["concentration"]
+    # the smaller root as the reciprocal of the larger, which does not cancel
+    small = loc / (1.0 + half + ops.sqrt(half * (half + 2.0)))
+    return ops.where(u * (loc + small) <= loc, small, loc * (loc / small))
+
+
+def _inverse_gaussian_cdf(x: Value, p: Params) -> Value:
+    loc, k = p["loc"], p["concentration"]
+    inside = x > 0.0
+    x = ops.where(inside, x, loc)
+    root = ops.sqrt(k / x)
+    reflected = 2.0 * k / loc + ops.log_ndtr(-root * (x / loc + 1.0))
+    return ops.where(inside, ops.ndtr(root * (x / loc - 1.0)) + ops.exp(reflected), 0.0)
+
+
+INVERSE_GAUSSIAN = Distribution(
+    name="InverseGaussian",
+    parameters=(Parameter("loc", POSITIVE), Parameter("concentration", POSITIVE)),
+    support=POSITIVE,
+    log_density=_inverse_gaussian_log_density,
+    draw=_inverse_gaussian_draw,
+    mean=lambda p: p["loc"] * 1.0,
+    variance=lambda p: p["loc"] ** 2 * (p["loc"] / p["concentration"]),
+    cdf=_inverse_gaussian_cdf,
+    source="sqrt(k / (2 pi x^3)) exp(-k (x - loc)^2 / (2 loc^2 x)), loc = mean, k = concentration "
+    "(Johnson, Kotz and Balakrishnan 1994, ch. 15)",
 )

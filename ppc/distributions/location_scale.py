@@ -141,10 +141,11 @@ def _student_t_kernel(d: Value, df: Value, scale: Value) -> Value:
     return ops.where(near, normal, far)
 
 
-def _student_t_draw(noise: NoiseSource, p: Params) -> Value:
+def student_t_draw(noise: NoiseSource, p: Params) -> Value:
+    """Of StudentT(df, 0, 1)."""
     half = 0.5 * p["df"]
     spread = ops.exp(0.5 * (ops.log(half) - noise.log_gamma(half, tag="precision")))
-    return p["loc"] + p["scale"] * (noise.standard("normal") * spread)
+    return noise.standard("normal") * spread
 
 
 def _student_t_mean(p: Params) -> Value:
@@ -174,7 +175,7 @@ STUDENT_T = Distribution(
     parameters=(Parameter("df", POSITIVE), *LOC_SCALE),
     support=REAL,
     log_density=_student_t_log_density,
-    draw=_student_t_draw,
+    draw=lambda noise, p: p["loc"] + p["scale"] * student_t_draw(noise, p),
     reparameterised=True,
     mean=_student_t_mean,
     variance=_student_t_variance,

@@ -428,7 +428,7 @@ PRIMITIVES: Mapping[str, Primitive] = {row.name: row for row in _rows()}
 # Samplers of noise of kind `draw`, with the number of their parameters. `log_gamma` is the
 # logarithm of a standard Gamma(concentration) draw, which does not underflow for small
 # concentrations; the discrete ones carry no derivative.
-SAMPLERS: Mapping[str, int] = {"log_gamma": 1, "poisson": 1}
+SAMPLERS: Mapping[str, int] = {"log_gamma": 1, "poisson": 1, "binomial": 2}
 
 
 def infer(

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from all_rows import ROWS
 from density_reference import Reference, reference
-from distribution_rows import ROWS, Row
+from distribution_rows import Row
 from evaluators import EVALUATORS, Evaluated, on_numpy
 from graph_cases import Case, batches, density_graph, flat, stacked
 from mpmath import mpf

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distribution_rows import ROWS, Pushed, Row, single
+from all_rows import ROWS
+from distribution_rows import Pushed, Row, single
 from ppc_numpy import evaluate_nodes, value_and_gradient
 from scipy import stats
 
@@ -47,16 +48,19 @@ def _inputs(graph: Graph, params: Mapping[str, Any], seed: int) -> dict[str, np.
             continue
         shape = tuple(size.value for size in node.type.shape)
         if node.kind == "draw":
-            (parameter,) = node.args
-            value = evaluate_nodes(graph, inputs, [parameter])[parameter]
-            inputs[node.name] = _drawn(rng, node.sampler, value)
+            values = evaluate_nodes(graph, inputs, node.args)
+            inputs[node.name] = _drawn(rng, node.sampler, *(values[name] for name in node.args))
         else:
             sampler = {"normal": rng.normal, "uniform": rng.uniform, "gumbel": rng.gumbel}
             inputs[node.name] = sampler[node.kind](size=shape)
     return inputs
 
 
-def _drawn(rng: np.random.Generator, sampler: str, parameter: np.ndarray) -> np.ndarray:
+def _drawn(rng: np.random.Generator, sampler: str, *parameters: np.ndarray) -> np.ndarray:
+    if sampler == "binomial":
+        count, probs = parameters
+        return rng.binomial(count.astype(int), probs).astype(float)
+    (parameter,) = parameters
     if sampler == "poisson":
         return rng.poisson(parameter).astype(float)
     # Gamma(a) is Gamma(a + 1) times U**(1/a) (Marsaglia and Tsang 2000, sec. 6)
@@ -85,7 +89,9 @@ def test_draws_have_the_distribution(row: Row, params: Mapping[str, Any]) -> Non
     uniforms = frozen.cdf(x)
     for column in uniforms.reshape(N, -1).T:
         assert stats.kstest(column, "uniform").pvalue > LEVEL
-    if distribution.event_rank:
+    if distribution.support.kind == "simplex":
+        np.testing.assert_allclose(x.sum(-1), 1.0, rtol=1e-12)
+    elif distribution.event_rank:
         off_diagonal = np.corrcoef(uniforms.T) - np.eye(uniforms.shape[1])
         assert abs(off_diagonal).max() < 5 / np.sqrt(N)
 

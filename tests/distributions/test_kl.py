@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from all_rows import ROWS
 from density_reference import reference
-from distribution_rows import ROWS, categorical, grid, log_beta, single
+from distribution_rows import categorical, grid, log_beta, single
 from evaluators import EVALUATORS
 from graph_cases import flat, operands
 from mpmath import mp, mpf

@@ -156,6 +156,8 @@ def test_random_inputs_fit_the_graph() -> None:
         builder.noise(f"{kind}_noise", kind, rows, site="z")
     for sampler in ("log_gamma", "poisson"):
         builder.noise(f"{sampler}_noise", "draw", rows, site="z", args=[rate], sampler=sampler)
+    chances = [builder.const(5.0), builder.const(0.3)]
+    builder.noise("binomial_noise", "draw", rows, site="z", args=chances, sampler="binomial")
     graph = builder.build()
     given = random_inputs(graph, np.random.default_rng(2), axis_sizes={"N": 5}, sizes={"k": 4})
     assert set(given) == {node.name for node in graph.nodes if points.is_input(node)}

@@ -1,0 +1,7 @@
+"""Every row: one for each distribution of the registry."""
+
+import count_rows
+import distribution_rows
+import positive_rows
+
+ROWS = (*distribution_rows.ROWS, *positive_rows.ROWS, *count_rows.ROWS)
