@@ -3,10 +3,13 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# TensorFlow, in its build for CPUs, is large; only what runs it asks for it.
+TENSORFLOW := $(VENV)/.tensorflow
 # Test processes; JAX uses more than one core in each.
 JOBS ?= 2
-# What the demo runs on.
+# What the demo runs on, and what it needs for that beside READY.
 BACKEND ?= jax
+RUNS_tensorflow := $(TENSORFLOW)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint types tests fast bench format clean
@@ -16,10 +19,7 @@ help: ## list these commands
 
 setup: $(READY) ## make .venv with ppc and its tools (others do this by themselves)
 
-demo: $(READY) ## compile and fit the digit classifier, and draw pictures; BACKEND=tensorflow
-ifneq ($(BACKEND),jax)
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[$(BACKEND)]'
-endif
+demo: $(READY) $(RUNS_$(BACKEND)) ## compile and fit the digit classifier, and draw pictures; BACKEND=tensorflow
 	PPC_BACKEND=$(BACKEND) $(BIN)/python examples/demo.py
 
 test: lint types tests ## everything that must pass: lint, types, tests, wheel
@@ -31,13 +31,13 @@ lint: $(READY) ## ruff, its checks and its formatting
 types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
-tests: $(READY) ## all tests, the slow ones (wheel, whole programs) last
+tests: $(TENSORFLOW) ## all tests, the slow ones (wheel, whole programs) last
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
-fast: $(READY) ## the tests that are not slow
+fast: $(TENSORFLOW) ## the tests that are not slow
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
 
-bench: $(READY) ## how fast emitted programs and the compiler are
+bench: $(TENSORFLOW) ## how fast emitted programs and the compiler are
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m pytest bench
 
@@ -73,3 +73,8 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev,jax,plot]'; \
 	$(BIN)/python -m compileall -q ppc frontend backends; \
 	touch $@
+
+$(TENSORFLOW): $(READY)
+	@echo 'installing TensorFlow into $(VENV) (some 300 MB the first time)'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[tensorflow-cpu]'
+	@touch $@

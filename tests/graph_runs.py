@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pytest
 
 from ppc.ir.nodes import Graph
 
@@ -25,7 +24,9 @@ class OnJax:
     name = "jax"
 
     def __init__(self) -> None:
-        self.jax = pytest.importorskip("jax")
+        import jax
+
+        self.jax = jax
 
     @contextmanager
     def precision(self, dtype: type) -> Iterator[None]:
@@ -72,7 +73,9 @@ class OnTensorFlow:
     name = "tensorflow"
 
     def __init__(self) -> None:
-        self.tf = pytest.importorskip("tensorflow")
+        import tensorflow as tf
+
+        self.tf = tf
         self.float: Any = self.tf.float32
 
     @contextmanager

@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import pytest
 
 from ppc.emit.program import Program
 
@@ -22,9 +21,6 @@ class OnJax:
     """JAX, compiled."""
 
     name = "jax"
-
-    def __init__(self) -> None:
-        pytest.importorskip("jax")
 
     def loss(self, text: str, program: Program, inputs: Arrays, dtype: type) -> dict[str, Any]:
         """The terms of the loss, and the gradient of their sum in every parameter."""
@@ -56,9 +52,6 @@ class OnTensorFlow:
     """TensorFlow, compiled by XLA."""
 
     name = "tensorflow"
-
-    def __init__(self) -> None:
-        pytest.importorskip("tensorflow")
 
     def loss(self, text: str, program: Program, inputs: Arrays, dtype: type) -> dict[str, Any]:
         """The terms of the loss, and the gradient of their sum in every parameter."""

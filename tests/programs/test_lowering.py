@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.export
 import pytest
 from emitted_programs import emitted
 from model_suite import NAMES

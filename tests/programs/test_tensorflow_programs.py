@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from emitted_programs import BATCH, Emitted, emitted
 from model_suite import NAMES
 
 from ppc.diagnostics import KindError
-
-tf = pytest.importorskip("tensorflow")
 
 # One vector in the loop; drawn noise; parameters of layers; parameters of rows.
 FORMS = ("schools_centred", "gamma_poisson", "poster", "factor_analysis")
@@ -74,7 +73,8 @@ def test_a_resumed_fit_goes_on_exactly_and_traces_nothing(name: str, tmp_path: P
 
 @pytest.mark.parametrize("name", FORMS)
 def test_a_fit_of_one_backend_loads_in_the_other(name: str, tmp_path: Path) -> None:
-    jax = pytest.importorskip("jax")
+    import jax
+
     ours, theirs = emitted(name, "tensorflow"), emitted(name)
     path = str(tmp_path / "fit.npz")
     given = {"learning_rate": 0.05}
@@ -96,7 +96,7 @@ def test_a_fit_of_one_backend_loads_in_the_other(name: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("name", FORMS)
 def test_adam_of_keras_is_the_programs_own(name: str) -> None:
     """With a tiny epsilon the two conventions agree; Keras takes its own path to them."""
-    keras = pytest.importorskip("keras")
+    import keras
     from ppc_tf.optimizers import adapted
 
     it = emitted(name, "tensorflow")
