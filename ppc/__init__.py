@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ppc.api import Parameter as Parameter
     from ppc.api import ProbModel as ProbModel
     from ppc.api import datamodel as datamodel
+    from ppc.api import mask as mask
     from ppc.api import observe as observe
     from ppc.api import probmodel as probmodel
     from ppc.compiled import CompiledProgram as CompiledProgram
@@ -42,7 +43,7 @@ _SESSIONS = (
     "clear_session", "floatx", "get_session", "init_uninit_vars", "new_session", "set_floatx",
     "set_session", "set_tf_run", "swap_session",
 )  # fmt: skip
-_API = ("ModelFunction", "Parameter", "ProbModel", "datamodel", "observe", "probmodel")
+_API = ("ModelFunction", "Parameter", "ProbModel", "datamodel", "mask", "observe", "probmodel")
 
 
 def __getattr__(name: str) -> Any:

@@ -265,6 +265,11 @@ def datamodel(size: int | None = None, name: str | None = None) -> AbstractConte
     return plate(size)
 
 
+def mask(condition: Any) -> AbstractContextManager[None]:
+    """Count the sites inside only where `condition`, booleans, is true; in a model only."""
+    _outside("mask")
+
+
 def Parameter(initial_value: Any, name: str | None = None, *, support: str = "real") -> Any:  # noqa: N802  # InferPy's name
     """An optimised quantity that starts at `initial_value`; outside a model, that value."""
     from ppc.eager import parameter

@@ -81,6 +81,7 @@ class Context:
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[Mistake] = field(default_factory=list)
     plates: list[Plate] = field(default_factory=list)
+    masks: list[Value] = field(default_factory=list)  # conditions under which sites count, so far
     opened: set[str] = field(default_factory=set)
     structural: set[str] = field(default_factory=set)
     sites: dict[str, Span] = field(default_factory=dict)

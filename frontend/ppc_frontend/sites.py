@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import keyword
 import math
 import unicodedata
@@ -13,8 +14,8 @@ from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type
 from ppc.distributions.supports import outside, words
 from ppc.ir.build import Value
 from ppc.ir.nodes import REAL, Data, Sample, Support, operands
-from ppc.ir.primitives import RuleError
-from ppc.ir.types import Axis
+from ppc.ir.primitives import RuleError, show
+from ppc.ir.types import Axis, Tensor
 from ppc.spans import Span
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
@@ -65,10 +66,37 @@ def sample(
     if bound["name"] is not None:
         with ctx.at(places.get("name", ctx.span)):
             bound["name"] = claim(ctx, bound["name"])
-    value = ctx.builder.sample(hint, distribution.name, values, type_)
+    attrs = masked(ctx, type_, distribution.event_rank)
+    value = ctx.builder.sample(hint, distribution.name, values, type_, attrs=attrs)
     ctx.sites_of[value.name] = bound["name"] or ""
     ctx.orders[value.name] = tuple(plates)
     return value
+
+
+def masked(ctx: Context, type_: Tensor, event_rank: int) -> dict[str, str]:
+    """The attribute `mask` of a site: the conditions around it, if there are any.
+
+    Refuses conditions that vary over a plate in which the site is not, or do not fit its shape.
+    """
+    if not ctx.masks:
+        return {}
+    batch = type_.shape[: type_.rank - event_rank]
+    for condition in ctx.masks:
+        others = ((place, "the condition is made here"),) if (place := ctx.place(condition)) else ()
+        beyond = [axis for axis in condition.type.axes if axis not in type_.axes]
+        if beyond:
+            ctx.refuse(wrong.RowOutsidePlate(span=ctx.span, plate=beyond[0], others=others))
+        try:
+            fits = ctx.builder.sizes().broadcast(condition.type.shape, batch) == batch
+        except RuleError:
+            fits = False
+        if not fits:
+            mistake = wrong.MaskShape(
+                span=ctx.span, mask=show(condition.type.shape), batch=show(batch), others=others
+            )
+            ctx.refuse(mistake)
+    both = functools.reduce(lambda a, b: ctx.builder.op("logical_and", a, b), ctx.masks)
+    return {"mask": both.name}
 
 
 def _event_rank(distribution: Distribution, name: str) -> int:

@@ -162,6 +162,24 @@ class RowOutsidePlate(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MaskShape(Mistake):
+    """A condition that has not the shape of the variable it is about."""
+
+    code: ClassVar[str] = "mask-shape"
+    mask: str
+    batch: str
+
+    def message(self) -> str:
+        return (
+            f"the condition around this variable has shape {self.mask}, and the variable "
+            f"counts by elements of shape {self.batch}"
+        )
+
+    def help(self) -> str:
+        return "a condition has one boolean for all elements of the variable, or one for each"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateSite(Mistake):
     """Two sites or parameters of one name."""
 

@@ -1,9 +1,11 @@
-"""Membership in a support, as a graph: what data are checked with, on the host."""
+"""Membership in a support, as a graph: what data are checked with, on the host; points inside."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from ppc.distributions.bijections import BIJECTIONS
+from ppc.distributions.supports import SUPPORTS
 from ppc.ir import ops
 from ppc.ir.build import Operand, Value
 
@@ -46,3 +48,30 @@ def inside(kind: str, x: Value, *bounds: Operand) -> Value | None:
     """Whether finite numbers belong to a kind of support; None where all of them do."""
     row = _INSIDE.get(kind)
     return None if row is None else row(x, *bounds)
+
+
+_DISCRETE_POINTS: Mapping[str, Callable[..., Operand]] = {
+    "nonnegative_integer": lambda: 0,
+    "integer_interval": lambda low, _: low,
+    "boolean": lambda: 0,
+}
+
+
+def interior(kind: str, like: Value, *bounds: Operand) -> Operand:
+    """A point inside a kind of support that broadcasts with `like`, a value on it.
+
+    Where there is a bijection from the reals it is the image of 0; every density is smooth there.
+    """
+    if kind in _DISCRETE_POINTS:
+        return _DISCRETE_POINTS[kind](*bounds)
+    row = SUPPORTS[kind]
+    if not row.event_rank:
+        zero = like.builder.const(0.0)
+        return BIJECTIONS[row.bijection].forward(zero, *bounds)
+    return _VECTOR_POINTS[kind](like)
+
+
+_VECTOR_POINTS: Mapping[str, Callable[[Value], Operand]] = {
+    "real_vector": lambda _: 0.0,
+    "simplex": lambda x: 1.0 / ops.cast(x.builder.dim(x.type.shape[-1]), "f32"),
+}

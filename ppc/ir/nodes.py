@@ -134,7 +134,7 @@ class Sample:
     type: Tensor
     distribution: str  # a row of ppc.distributions
     args: tuple[tuple[str, str], ...]  # parameter name, node name; as declared
-    attrs: tuple[tuple[str, Attr], ...] = ()  # `value` names the node that a model observes
+    attrs: tuple[tuple[str, Attr], ...] = ()  # `value` and `mask` name nodes: SITE_NODES
     role: Role = "latent"
     span: Span | None = field(default=None, compare=False)
 
@@ -225,8 +225,8 @@ def operands(node: Node) -> tuple[str, ...]:
         case Op() | Noise() | Region():
             return node.args
         case Sample():
-            given = observed_node(node)
-            return tuple(value for _, value in node.args) + ((given,) if given else ())
+            named = tuple(str(value) for key, value in node.attrs if key in SITE_NODES)
+            return tuple(value for _, value in node.args) + named
         case Param():
             return (node.init, *(b for b in node.support.bounds if isinstance(b, str)))
         case State():
@@ -239,9 +239,19 @@ def is_named(node: Node) -> bool:
     return isinstance(node, Op) and not re.fullmatch(rf"{node.primitive}(_\d+)?", node.name)
 
 
+# The attributes of a random variable that are names of nodes: the value at which the model itself
+# observes it, and a boolean for each of its elements, where its term counts.
+SITE_NODES = frozenset({"value", "mask"})
+
+
 def observed_node(site: Sample) -> str | None:
     """The node of the value at which the model itself observes a site (`inf.observe`), if any."""
     return next((str(value) for key, value in site.attrs if key == "value"), None)
+
+
+def mask_node(site: Sample) -> str | None:
+    """The node that says for which elements of a site its term counts; None: for all."""
+    return next((str(value) for key, value in site.attrs if key == "mask"), None)
 
 
 def rename_operands(node: Node, names: Mapping[str, str] | Callable[[str], str]) -> Node:
@@ -252,7 +262,7 @@ def rename_operands(node: Node, names: Mapping[str, str] | Callable[[str], str])
             args = tuple([to(a) for a in node.args])
             return node if args == node.args else replace(node, args=args)
         case Sample():
-            attrs = tuple((k, to(str(v)) if k == "value" else v) for k, v in node.attrs)
+            attrs = tuple((k, to(str(v)) if k in SITE_NODES else v) for k, v in node.attrs)
             return replace(node, args=tuple((p, to(v)) for p, v in node.args), attrs=attrs)
         case Param():
             bounds = tuple(to(b) if isinstance(b, str) else b for b in node.support.bounds)

@@ -33,6 +33,7 @@ from ppc.ir.nodes import (
     Region,
     Sample,
     State,
+    mask_node,
     operands,
 )
 from ppc.ir.primitives import (
@@ -299,7 +300,22 @@ class _Verifier:
         fits = drawn.rank <= node.type.rank and _agree(drawn, node.type.with_shape(tail), sizes)
         if not fits or (distribution.dtype == "f32" and node.type.dtype != "f32"):
             self.report(f"draws are {drawn.with_dtype(distribution.dtype)}, not {node.type}")
+        mask = mask_node(node)
+        if mask is not None:
+            self.mask(
+                node, self.seen[mask], node.type.shape[: node.type.rank - distribution.event_rank]
+            )
         self.recorded(sizes)
+
+    def mask(self, node: Sample, mask: Node, batch: tuple[Size, ...]) -> None:
+        """A mask is a boolean for each element of the plates and batch shape, or for fewer."""
+        own = mask.type
+        try:
+            fits = self.sizes().broadcast(own.shape, batch) == batch
+        except RuleError:
+            fits = False
+        if own.dtype != "bool" or set(own.axes) - set(node.type.axes) or not fits:
+            self.report(f"the mask {mask.name} is {own}, which does not fit {node.type}")
 
     def optimised(self, node: Param | State) -> None:
         """The first value (and a state's next one) has the type, but for missing plates."""

@@ -23,9 +23,10 @@ from ppc.distributions import Distribution
 from ppc.distributions.kl import kl_divergence
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Data, Graph, Noise, Sample, observed_node, operands
+from ppc.ir.nodes import Data, Graph, Noise, Sample, mask_node, observed_node, operands
 from ppc.ir.types import Tensor
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
+from ppc.objective.score import log_density, where_counted
 from ppc.objective.support import known_support
 from ppc.records import dataclass
 
@@ -35,6 +36,7 @@ class Factor:
     """A site as the guide has it."""
 
     distribution: Distribution
+    site: Sample
     args: Mapping[str, Value]
     value: Value
     noise: frozenset[str]  # the names of its noise nodes
@@ -63,7 +65,7 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
         value = rename(builder, draw(builder, site, dist, args), site.name)
         made = [n for n in builder.nodes.values() if n.name not in before]
         noise = frozenset(n.name for n in made if isinstance(n, Noise))
-        factors[site.name] = Factor(dist, args, value, noise)
+        factors[site.name] = Factor(dist, site, args, value, noise)
         return value
 
     terms: dict[str, Value] = {}
@@ -76,7 +78,7 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
             value = observed_value(builder, site)
             if observed_node(site) is None and known_support(builder, dist, args):
                 builder.inside.add(value.name)  # the data are checked before a fit
-            term = rename(builder, dist.log_density(value, args), f"lp_{site.name}")
+            term = rename(builder, log_density(builder, site, dist, value, args), f"lp_{site.name}")
             estimators[site.name] = "observed"
         else:
             factor = factors[site.name]
@@ -138,18 +140,21 @@ def _divergence(
     """log q - log p of a site, as KL(q || p) where that is exact, and why it is which."""
     q, p = factor.distribution.name, dist.name
     fixed = [v.name for v in (*factor.args.values(), *args.values())]
-    if _depends(builder, fixed, factor.noise):
+    masks = [mask for mask in (mask_node(site), mask_node(factor.site)) if mask]
+    if _depends(builder, [*fixed, *masks], factor.noise):
         why: Note = ReadsOwnDraw(about=site.name, guide=q, model=p, span=site.span)
     else:
-        exact = kl_divergence(factor.distribution.name, factor.args, dist.name, args)
+        exact = None
+        if mask_node(factor.site) is None:
+            exact = kl_divergence(factor.distribution.name, factor.args, dist.name, args)
         if exact is not None:
             why = ExactKL(about=site.name, guide=q, model=p, span=site.span)
-            return rename(builder, exact, f"kl_{site.name}"), why
+            return rename(builder, where_counted(builder, site, exact), f"kl_{site.name}"), why
         why = NoClosedForm(about=site.name, guide=q, model=p, span=site.span)
-    log_q = factor.distribution.log_density(factor.value, factor.args)
-    log_q = rename(builder, log_q, f"lq_{site.name}")
-    log_p = rename(builder, dist.log_density(factor.value, args), f"lp_{site.name}")
-    return log_q - log_p, why
+    log_q = log_density(builder, factor.site, factor.distribution, factor.value, factor.args)
+    log_q = rename(builder, where_counted(builder, site, log_q), f"lq_{site.name}")
+    log_p = log_density(builder, site, dist, factor.value, args)
+    return log_q - rename(builder, log_p, f"lp_{site.name}"), why
 
 
 def _depends(builder: Builder, names: list[str], noise: frozenset[str]) -> bool:

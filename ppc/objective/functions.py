@@ -21,6 +21,7 @@ from ppc.ir.nodes import Graph, Param, Sample, observed_node, operands
 from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
+from ppc.objective import score
 from ppc.objective.elbo import observed_value
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
 from ppc.records import dataclass
@@ -38,8 +39,10 @@ def log_density(model: Graph) -> Graph:
     def scored(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         name_parameters(builder, site, args)
         value = observed_value(builder, site)
-        score = rename(builder, dist.log_density(value, args), f"lp_{site.name}")
-        term = _full(score, site, dist, builder)
+        density = rename(
+            builder, score.log_density(builder, site, dist, value, args), f"lp_{site.name}"
+        )
+        term = _full(density, site, dist, builder)
         terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
         return value
 
@@ -131,11 +134,14 @@ def unconstrained_log_density(model: Graph) -> Graph:
             value = rename(builder, bijection.forward(given, *bounds), f"{site.name}_value")
             if bijection.name != "identity":
                 jacobian = bijection.log_det(given, *bounds)
+                jacobian = score.where_counted(builder, site, jacobian)
                 jacobian = _on_plates(builder, jacobian, site, site.type.shape)
                 terms.append(ops.sum_axes(ops.sum_all(jacobian), jacobian.type.axes))
             builder.inside.add(value.name)
-        score = rename(builder, dist.log_density(value, args), f"lp_{site.name}")
-        term = _full(score, site, dist, builder)
+        density = rename(
+            builder, score.log_density(builder, site, dist, value, args), f"lp_{site.name}"
+        )
+        term = _full(density, site, dist, builder)
         terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
         return value
 
@@ -324,8 +330,9 @@ def _outputs(
     if "mean" in asked.wants:
         builder.output(f"{site.name}.mean", _mean(builder, site, dist, args, value))
     if "log_prob" in asked.wants:
-        score = _full(dist.log_density(scored, args), site, dist, builder)
-        builder.output(f"{site.name}.log_prob", _with_draws(builder, score))
+        density = score.log_density(builder, site, dist, scored, args)
+        density = _full(density, site, dist, builder)
+        builder.output(f"{site.name}.log_prob", _with_draws(builder, density))
     if "parameters" in asked.wants:
         for name, arg in args.items():
             builder.output(f"{site.name}.parameters.{name}", _with_draws(builder, arg))

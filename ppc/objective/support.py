@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ppc.distributions import DISTRIBUTIONS, Distribution, support_of
 from ppc.distributions.membership import inside
 from ppc.distributions.supports import SUPPORTS
 from ppc.ir import ops
 from ppc.ir.build import Builder, Operand, Value
-from ppc.ir.nodes import Const, Data, Graph, Op, Origin, Param, Sample, Support, operands
+from ppc.ir.nodes import (
+    Const,
+    Data,
+    Graph,
+    Op,
+    Origin,
+    Param,
+    Sample,
+    Support,
+    mask_node,
+    operands,
+)
 from ppc.ir.sizes import Size
 from ppc.objective.inline import inline
 from ppc.passes import dce
@@ -21,14 +32,20 @@ def known_support(
 ) -> Support | None:
     """The support of a site whose bounds depend on sizes and data arguments alone, else None."""
     support = support_of(dist, args)
-    todo = [bound for bound in support.bounds if isinstance(bound, str)]
+    bounds = [bound for bound in support.bounds if isinstance(bound, str)]
+    return support if is_known(builder, bounds) else None
+
+
+def is_known(builder: Builder, names: Iterable[str]) -> bool:
+    """Whether nodes depend on sizes and data alone."""
+    todo = list(names)
     while todo:
         node = builder.nodes[todo.pop()]
         known = isinstance(node, Data) and node.origin != "parameter"
         if not (known or isinstance(node, Op | Const)):
-            return None
+            return False
         todo.extend(operands(node))
-    return support
+    return True
 
 
 def supports(
@@ -58,6 +75,9 @@ def supports(
                 builder.value(b) if isinstance(b, str) else b for b in support.bounds
             ]
             check = inside(support.kind, value, *bounds)
+            mask = mask_node(site)
+            if check is not None and mask is not None and is_known(builder, [mask]):
+                check = ops.logical_or(check, ops.logical_not(builder.value(mask)))
             if check is not None:
                 builder.outputs = {site.name: check.name}
                 shown = [_words(builder, bound, sizes) for bound in support.bounds]

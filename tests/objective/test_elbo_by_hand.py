@@ -156,6 +156,22 @@ def normal_vectors(v: Values) -> dict[str, float]:
     }
 
 
+def masked_sites(v: Values) -> dict[str, float]:
+    w = v["w_loc"] + v["w_scale"] * v["w_noise"]
+    spread = np.exp(v["spread_loc"] + v["spread_scale"] * v["spread_noise"])
+    z = v["z_loc"] + v["z_scale"] * v["z_noise"]
+    kl = normal_kl(v["z_loc"], v["z_scale"], w * v["x"], 1.0)
+    pair = stats.norm(z[:, None], 0.5).logpdf(v["pair"]).sum(1)
+    wait = np.log(spread) - spread * v["wait"]
+    weight, seen = v["N_weight"], v["seen"]
+    return {
+        "z": (weight * seen * kl).sum(),
+        "pair": -(weight * seen * pair).sum(),
+        "wait": -(weight * (seen & (v["x"] > 0)) * wait).sum(),
+        "count": -(weight * (v["count"] * z - np.exp(z) - special.gammaln(v["count"] + 1))).sum(),
+    }
+
+
 def normal_kl(m: Array, s: Array, loc: Array | float, scale: Array | float) -> Array:
     return np.log(scale / s) + (s**2 + (m - loc) ** 2) / (2 * np.square(scale)) - 0.5
 
@@ -168,7 +184,7 @@ def gamma_kl(a: Array, b: Array | float, shape: Array | float, rate: float) -> A
 
 BY_HAND: tuple[Callable[[Values], dict[str, float]], ...] = (
     linear_regression, schools_centred, poster, gamma_poisson, chained_gammas, reversed_chain,
-    own_draw, two_plates, no_plates, normal_vectors,
+    own_draw, two_plates, no_plates, normal_vectors, masked_sites,
 )  # fmt: skip
 
 

@@ -343,51 +343,72 @@ def _vectorised(ctx: Context, frame: Frame, node: cst.For, found: loops.Rounds) 
 def _with(ctx: Context, frame: Frame, node: cst.With) -> None:
     if node.asynchronous is not None:
         ctx.refuse(wrong.Unsupported(span=ctx.span, what="`async with`"))
-    opened = 0
+    plates, masks = len(ctx.plates), len(ctx.masks)
     try:
         for item in node.items:
-            _open_plate(ctx, frame, item.item)
-            opened += 1
+            _open(ctx, frame, item.item)
             if item.asname is not None:
                 span = frame.module.span(item.asname)
                 ctx.refuse(wrong.Unsupported(span=span, what="`as` of a plate"))
         run_block(ctx, frame, node.body)
     finally:
-        for _ in range(opened):
-            ctx.plates.pop()
+        del ctx.plates[plates:], ctx.masks[masks:]
 
 
-def _open_plate(ctx: Context, frame: Frame, item: cst.BaseExpression) -> None:
-    """`inf.datamodel()`, `inf.datamodel(size)`: a plate; its name is that of its size."""
+def _open(ctx: Context, frame: Frame, item: cst.BaseExpression) -> None:
+    """What stands behind `with`: a plate, or a mask."""
     with ctx.at(frame.module.span(item)):
         function = None
         if isinstance(item, cst.Call):
             with suppress(RejectedError):
                 function = evaluate(ctx, frame, item.func)
-        if not isinstance(item, cst.Call) or function != Ref("ppc.datamodel"):
-            ctx.refuse(
-                wrong.Unsupported(span=ctx.span, what="`with` of anything but inf.datamodel()")
-            )
+        opener = _OPENERS.get(function.path) if isinstance(function, Ref) else None
+        if not isinstance(item, cst.Call) or opener is None:
+            what = "`with` of anything but inf.datamodel() and inf.mask()"
+            ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
         args = [evaluate(ctx, frame, a.value) for a in item.args if a.keyword is None]
         named = {
             a.keyword.value: evaluate(ctx, frame, a.value)
             for a in item.args
             if a.keyword is not None
         }
-        bound = base.bind(ctx, "inf.datamodel", "size=None, name=None", args, named)
-        if ctx.plates:
-            first = ctx.plates[-1]
-            others = ((first.span, "the outer one is opened here"),)
-            ctx.refuse(wrong.NestedPlate(span=ctx.span, others=others))
-        default = ctx.default_plate
-        length = Size.of(default)
-        if bound["size"] not in (None, 0):
-            length = size(ctx, bound["size"])
-        name = length.name or default
-        if bound["name"] is not None:
-            name = sites.identifier(ctx, bound["name"])
-        sites.open_axis(ctx, Axis(name, size=length))
-        ctx.plates.append(Plate(name, ctx.span))
+        opener(ctx, args, named)
+
+
+def _open_mask(ctx: Context, args: list[Any], named: dict[str, Any]) -> None:
+    """`inf.mask(condition)`: the sites inside count only where it is true."""
+    bound = base.bind(ctx, "inf.mask", "condition", args, named)
+    ctx.masks.append(condition(ctx, bound["condition"], "a mask"))
+
+
+def condition(ctx: Context, value: Any, what: str) -> Value:
+    """A boolean of the graph. Refuses what is none."""
+    given = tensor(ctx, value)
+    if given.type.dtype != "bool":
+        found = f"{describe(value)} of numbers"
+        ctx.refuse(wrong.NotKnown(span=ctx.span, what=f"{what} of booleans", found=found))
+    return given
+
+
+def _open_plate(ctx: Context, args: list[Any], named: dict[str, Any]) -> None:
+    """`inf.datamodel()`, `inf.datamodel(size)`: a plate; its name is that of its size."""
+    bound = base.bind(ctx, "inf.datamodel", "size=None, name=None", args, named)
+    if ctx.plates:
+        first = ctx.plates[-1]
+        others = ((first.span, "the outer one is opened here"),)
+        ctx.refuse(wrong.NestedPlate(span=ctx.span, others=others))
+    default = ctx.default_plate
+    length = Size.of(default)
+    if bound["size"] not in (None, 0):
+        length = size(ctx, bound["size"])
+    name = length.name or default
+    if bound["name"] is not None:
+        name = sites.identifier(ctx, bound["name"])
+    sites.open_axis(ctx, Axis(name, size=length))
+    ctx.plates.append(Plate(name, ctx.span))
+
+
+_OPENERS = {"ppc.datamodel": _open_plate, "ppc.mask": _open_mask}
 
 
 def _undefined(ctx: Context, frame: Frame, node: cst.Del) -> None:
