@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from graph_runs import RUNS
 from model_suite import after, loss_after
-from ppc_frontend.api import compile_file
 from ppc_numpy import evaluate, random_inputs, value_and_gradient
 
 from ppc.compiler import as_function
-from ppc.diagnostics import CompileError, DataError
+from ppc.diagnostics import DataError
 from ppc.inference.data import check
 from ppc.objective import functions
 
@@ -76,14 +75,3 @@ def test_excluded_data_are_not_held_to_the_support() -> None:
     check(model, given)
     with pytest.raises(DataError, match="wait"):
         check(model, {**given, "seen": np.ones(N, bool)})
-
-
-def test_a_condition_has_the_shape_of_the_site(tmp_path) -> None:
-    file = tmp_path / "model.py"
-    file.write_text(
-        "import numpy as np\nimport ppc as inf\n\n@inf.probmodel\ndef model():\n"
-        "    with inf.mask(np.array([True, False, True])):\n"
-        "        inf.Normal(np.zeros(2), 1.0, name='x')\n"
-    )
-    with pytest.raises(CompileError, match=r"has shape \(3,\)"):
-        compile_file(file, "model")

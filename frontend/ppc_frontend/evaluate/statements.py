@@ -364,7 +364,7 @@ def _open(ctx: Context, frame: Frame, item: cst.BaseExpression) -> None:
                 function = evaluate(ctx, frame, item.func)
         opener = _OPENERS.get(function.path) if isinstance(function, Ref) else None
         if not isinstance(item, cst.Call) or opener is None:
-            what = "`with` of anything but inf.datamodel() and inf.mask()"
+            what = "`with` of anything but inf.datamodel() or inf.mask()"
             ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
         args = [evaluate(ctx, frame, a.value) for a in item.args if a.keyword is None]
         named = {
