@@ -267,7 +267,7 @@ def datamodel(size: int | None = None, name: str | None = None) -> AbstractConte
 
 def mask(condition: Any) -> AbstractContextManager[None]:
     """Count the sites inside only where `condition`, booleans, is true; in a model only."""
-    _outside("mask")
+    raise StateError(NotInModel(name="inf.mask"))
 
 
 def Parameter(initial_value: Any, name: str | None = None, *, support: str = "real") -> Any:  # noqa: N802  # InferPy's name

@@ -7,6 +7,7 @@ from typing import Any
 
 import libcst as cst
 
+from ppc.ir.build import Value
 from ppc.ir.primitives import RuleError
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
