@@ -101,7 +101,7 @@ def test_differences() -> None:
     assert text == (
         "--- model before roles\n"
         "+++ model after roles\n"
-        "@@ -9,2 +9,2 @@\n"
+        "@@ -8,2 +8,2 @@\n"
         " theta: f32[J |] = sample Normal(loc=mu, scale=tau) latent\n"
         "-y: f32[J |] = sample Normal(loc=theta, scale=sigma) latent\n"
         "+y: f32[J |] = sample Normal(loc=theta, scale=sigma) observed\n"
