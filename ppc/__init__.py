@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ppc.api import datamodel as datamodel
     from ppc.api import mask as mask
     from ppc.api import observe as observe
+    from ppc.api import plate as plate
     from ppc.api import probmodel as probmodel
     from ppc.compiled import CompiledProgram as CompiledProgram
     from ppc.compiled import compile as compile
@@ -43,7 +44,9 @@ _SESSIONS = (
     "clear_session", "floatx", "get_session", "init_uninit_vars", "new_session", "set_floatx",
     "set_session", "set_tf_run", "swap_session",
 )  # fmt: skip
-_API = ("ModelFunction", "Parameter", "ProbModel", "datamodel", "mask", "observe", "probmodel")
+_API = (
+    "ModelFunction", "Parameter", "ProbModel", "datamodel", "mask", "observe", "plate", "probmodel",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

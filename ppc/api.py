@@ -270,6 +270,15 @@ def mask(condition: Any) -> AbstractContextManager[None]:
     raise StateError(NotInModel(name="inf.mask"))
 
 
+def plate(name: str, size: int | None = None) -> AbstractContextManager[None]:
+    """A plate of that name, whose rows are independent; inside a model function only.
+
+    `size` is the number of rows; without it the data tell. Plates nest and cross: what is drawn in
+    several has an axis for each, outermost first.
+    """
+    raise StateError(NotInModel(name="inf.plate"))
+
+
 def Parameter(initial_value: Any, name: str | None = None, *, support: str = "real") -> Any:  # noqa: N802  # InferPy's name
     """An optimised quantity that starts at `initial_value`; outside a model, that value."""
     from ppc.eager import parameter

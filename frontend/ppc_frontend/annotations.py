@@ -30,9 +30,9 @@ class ArrayType:
     text: str
 
     @property
-    def axis(self) -> str | None:
-        """The name of the leading dimension, if it is a name."""
-        return self.dims[0].name if self.dims else None
+    def names(self) -> tuple[str | None, ...]:
+        """The names of the dimensions that are names."""
+        return tuple(size.name for size in self.dims)
 
 
 def array_type(module: ParsedModule, node: cst.BaseExpression) -> ArrayType | None:

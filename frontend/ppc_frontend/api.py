@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field, replace
 from pathlib import Path
@@ -176,7 +176,7 @@ def compile_node(
             ctx, assumed_now = _attempt(module, node, info, frame, arguments, convert, assumed)
         except RecursionError:
             raise CompileError(too_deep(module.source)) from None
-        found = _found(ctx, assumed_now)
+        found = _found(ctx, assumed_now, first=assumed is None)
         if found == assumed_now:
             break
         assumed = found
@@ -212,9 +212,12 @@ def _attempt(
                 inner.variables[param.name.value] = POISON
             except PoisonedError:
                 inner.variables[param.name.value] = POISON
+        arrays = [v for v in inner.variables.values() if isinstance(v, Given)]
+        ctx.dimensions = {name: False for v in arrays for name in v.names if name}
+        ctx.dimensions |= {name: True for v in arrays for name in v.names[:1] if name}
         if assumed is None:  # rows of whatever plate an array names, until it is known better
-            axes = {v.axis for v in inner.variables.values() if isinstance(v, Given)}
-            ctx.assumed = replace(ctx.assumed, plates=frozenset(a for a in axes if a))
+            leading = frozenset((name, name) for name, first in ctx.dimensions.items() if first)
+            ctx.assumed = replace(ctx.assumed, plates=leading)
         _dimensions(ctx, module, outer, inner, node)
         if isinstance(node.params.star_arg, cst.Param):
             inner.variables[node.params.star_arg.name.value] = ()
@@ -263,7 +266,7 @@ def _bind(
             if array is not None:
                 _match(ctx, value, array)
     elif array is not None:
-        value = Given(name, array.dtype, array.dims, array.axis, span)
+        value = Given(name, array.dtype, array.dims, array.names, span)
     elif param.default is not None:
         value = evaluate(ctx, outer, param.default)
     else:
@@ -281,6 +284,7 @@ def _dimensions(
     ctx: Context, module: ParsedModule, outer: Frame, inner: Frame, node: cst.FunctionDef
 ) -> None:
     """Bind the names of dimensions in annotations, such as N, that nothing else binds."""
+    rows = {name for name, _ in ctx.assumed.plates}
     for param in _parameters(node):
         array = None
         with suppress(RejectedError):
@@ -292,9 +296,9 @@ def _dimensions(
             try:
                 outer.find(name)
             except (KeyError, RejectedError, PoisonedError):
-                length = None if name in ctx.assumed.plates else ctx.dims.get(name)
+                length = None if name in rows else ctx.dims.get(name)
                 inner.variables[name] = size if length is None else length
-                if length is None and name not in ctx.assumed.plates:
+                if length is None and name not in rows:
                     ctx.builder.hypers.setdefault(name, None)
 
 
@@ -324,10 +328,10 @@ def _match(ctx: Context, given: Given, type_: ArrayType) -> None:
     if not fits:
         name, words = given.name, type_.text
         ctx.refuse(wrong.ArrayShape(span=given.span, name=name, shape=found, expected=words))
-    given.axis, given.dtype = type_.axis, type_.dtype
+    given.names, given.dtype = type_.names, type_.dtype
 
 
-def _found(ctx: Context, assumed: Assumptions) -> Assumptions:
+def _found(ctx: Context, assumed: Assumptions, *, first: bool) -> Assumptions:
     """What the evaluation found out about what it took for granted."""
     as_sizes = {name for axis in ctx.builder.axes.values() for name in axis.size.names}
     as_numbers: set[str] = set()
@@ -335,13 +339,44 @@ def _found(ctx: Context, assumed: Assumptions) -> Assumptions:
         is_number = isinstance(item, Op) and item.primitive == "dim"
         (as_numbers if is_number else as_sizes).update(names_in(item))
     numbers = {name for name in as_numbers - as_sizes if name in ctx.builder.hypers}
-    return Assumptions(
+    plates = frozenset(_plates(ctx))
+    found = Assumptions(
         unrolled=assumed.unrolled | ctx.unrolled,
         structural=assumed.structural | ctx.structural,
         # A refused statement may have held the use as a size.
         numeric=assumed.numeric | frozenset(() if ctx.mistakes else numbers),
-        plates=assumed.plates & frozenset(ctx.opened),
+        plates=plates if first else plates & assumed.plates,  # fewer each time, so it ends
+        order=assumed.order,
     )
+    return found if assumed.order and found == assumed else replace(found, order=_order(ctx))
+
+
+def _plates(ctx: Context) -> Iterator[tuple[str, str]]:
+    """The plate that each name of a dimension means: one called so, else the one of that size."""
+    blocks = [axis for axis in ctx.opened if ctx.builder.axes[axis].kind == "plate"]
+    for name, leading in ctx.dimensions.items():
+        sized = [axis for axis in blocks if ctx.opened[axis].name == name]
+        if name in (ctx.opened if leading else blocks):
+            yield name, name
+        elif len(sized) == 1:
+            yield name, sized[0]
+
+
+def _order(ctx: Context) -> tuple[str, ...]:
+    """The plates with outer ones before inner ones, where they were declared otherwise."""
+    declared = [name for name in ctx.builder.axes if name in ctx.opened]
+    ordered: list[str] = []
+
+    def place(name: str) -> None:
+        if name not in ordered:
+            for outer, inner in ctx.nested:
+                if inner == name:
+                    place(outer)
+            ordered.append(name)
+
+    for name in ctx.opened:
+        place(name)
+    return ctx.assumed.order if ordered == declared else tuple(ordered)
 
 
 def compile_function(

@@ -13,6 +13,7 @@ from ppc.ir.build import Builder, Operand, Value
 from ppc.ir.nodes import Attr, Const, ConstValue, Op
 from ppc.ir.primitives import PRIMITIVES, RuleError, show
 from ppc.ir.sizes import Size
+from ppc.ir.types import Axis
 from ppc.records import dataclass
 from ppc.spans import Span
 from ppc_frontend import wrong
@@ -34,7 +35,9 @@ class Assumptions:
 
     structural: frozenset[str] = frozenset()  # hyperparameters that decide structure
     numeric: frozenset[str] = frozenset()  # hyperparameters that are numbers, never sizes
-    plates: frozenset[str] = frozenset()  # plates that the model opens
+    # Names of dimensions, and the plates that are meant: those called so, or of that size.
+    plates: frozenset[tuple[str, str]] = frozenset()
+    order: tuple[str, ...] = ()  # of the plates, where their nesting tells another than their use
     unrolled: frozenset[Unrolled] = frozenset()  # loops that cannot be evaluated once
 
 
@@ -82,13 +85,15 @@ class Context:
     warnings: list[Mistake] = field(default_factory=list)
     plates: list[Plate] = field(default_factory=list)
     masks: list[Value] = field(default_factory=list)  # conditions under which sites count, so far
-    opened: set[str] = field(default_factory=set)
+    opened: dict[str, Size] = field(default_factory=dict)  # plates, in the order of their opening
+    nested: dict[tuple[str, str], Span] = field(default_factory=dict)  # outer and inner plates
     structural: set[str] = field(default_factory=set)
     sites: dict[str, Span] = field(default_factory=dict)
     hints: dict[str, str] = field(default_factory=dict)  # node name to the user's variable
     given: dict[str | int, Value] = field(default_factory=dict)  # arrays that have a node
     arrays: dict[str, Any] = field(default_factory=dict)  # live arrays by Data node
     counts: dict[str, int] = field(default_factory=dict)
+    dimensions: dict[str, bool] = field(default_factory=dict)  # names; whether of a leading one
     dims: dict[str, int] = field(default_factory=dict)  # dimensions that live arrays have told
     modules: dict[str, Any] = field(default_factory=dict)  # files beside the user's, by path
     places: Places | None = None  # of the call that is about to be made, if it has plain arguments
@@ -190,14 +195,26 @@ class Context:
 
     # --- what code in a plate sees ---
 
+    def lead_axes(self, value: Value) -> tuple[Axis, ...]:
+        """The open plates over which a value varies, outermost first."""
+        open_ = (plate.axis for plate in self.plates if plate.axis in value.type.axes)
+        return tuple(self.builder.axes[axis] for axis in open_)
+
     def lead(self, value: Value) -> int:
         """How many leading axes of open plates code sees in front of the shape."""
-        return sum(plate.axis in value.type.axes for plate in self.plates)
+        return len(self.lead_axes(value))
 
     def visible(self, value: Value) -> tuple[Size, ...]:
         """The shape that code sees."""
-        axes = [p.axis for p in self.plates if p.axis in value.type.axes]
-        return tuple(self.builder.axes[a].size for a in axes) + value.type.shape
+        return tuple(axis.size for axis in self.lead_axes(value)) + value.type.shape
+
+    def declare(self, axis: Axis) -> None:
+        """Declare a plate's axis; axes stand in the assumed order."""
+        axes = self.builder.axes
+        self.builder.axis(axis)
+        place = {name: i for i, name in enumerate(self.assumed.order)}
+        for name in sorted(axes, key=lambda name: place.get(name, len(place))):
+            axes[name] = axes.pop(name)
 
     def axis(self, value: Value, axis: int, *, extra: int = 0, what: str) -> int:
         """A visible axis as a negative axis of the shape.
@@ -210,7 +227,7 @@ class Context:
         if -rank <= axis < 0:
             return axis
         if -(rank + lead) <= axis < 0:
-            self.across(value, what)
+            self.across(value, what, at=axis + rank + lead)
         self.refuse(
             wrong.ShapeMismatch(
                 span=self.span,
@@ -219,12 +236,14 @@ class Context:
             )
         )
 
-    def across(self, value: Value, what: str) -> NoReturn:
-        """Refuse an operation across the rows of a plate."""
-        plate = next(p for p in self.plates if p.axis in value.type.axes)
+    def across(self, value: Value, what: str, *, at: int = 0) -> NoReturn:
+        """Refuse an operation across the rows of the plate that is the visible axis `at`."""
+        plates = [p for p in self.plates if p.axis in value.type.axes]
+        plate = plates[at]
         self.refuse(
             wrong.AcrossPlate(
                 span=self.span, what=what, plate=plate.axis, shape=show(self.visible(value)),
+                plates=tuple(p.axis for p in plates),
                 others=((plate.span, f"the plate {plate.axis} is opened here"),),
             )
         )  # fmt: skip
@@ -236,11 +255,7 @@ class Context:
         `events` counts the trailing dimensions of each that do not broadcast.
         """
         events = events or [0] * len(values)
-        rows = [
-            (v, v.type.rank - e)
-            for v, e in zip(values, events, strict=True)
-            if self.lead(v) and self.lead(v) == len(self.plates)
-        ]
+        rows = [(v, v.type.rank - e) for v, e in zip(values, events, strict=True) if self.lead(v)]
         if not rows:
             return list(values)
         first, rank = rows[0]
@@ -268,7 +283,8 @@ class Context:
         ]
         self.refuse(
             wrong.PlateMismatch(
-                span=self.span, first=shapes[0], second=shapes[1], plate=self.plates[-1].axis,
+                span=self.span, first=shapes[0], second=shapes[1],
+                plate=(self.lead_axes(first) or self.lead_axes(other))[-1].name,
                 others=tuple(others),
             )
         )  # fmt: skip

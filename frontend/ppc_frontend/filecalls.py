@@ -192,7 +192,7 @@ class _Reader:
             path = self._path(name, frame)
             if path.startswith("ppc.inference.") and path.count(".") == 2:
                 return self._inference(node, path.rpartition(".")[2], frame, names)
-            if path == "ppc.datamodel":
+            if path in ("ppc.datamodel", "ppc.plate"):
                 return None
         self.expression(node.func, frame, names)
         for arg in node.args:

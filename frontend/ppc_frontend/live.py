@@ -248,7 +248,7 @@ class Live:
         if array.ndim == 0:
             return array.item()
         dims = tuple(Size.of(int(n)) for n in array.shape)
-        return Given(name, dtype, dims, None, self.ctx.span, array)
+        return Given(name, dtype, dims, (None,) * array.ndim, self.ctx.span, array)
 
 
 def _cells(function: types.FunctionType) -> dict[str, Any]:

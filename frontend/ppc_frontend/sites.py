@@ -306,8 +306,18 @@ def open_axis(ctx: Context, axis: Axis) -> None:
                 span=ctx.span, plate=axis.name, first=str(before.size), second=str(axis.size)
             )
         )
-    ctx.builder.axis(axis)
-    ctx.opened.add(axis.name)
+    for plate in ctx.plates:
+        around = ctx.nested.get((axis.name, plate.axis))
+        if around is not None:
+            others = ((around, "here it is the other way round"),)
+            ctx.refuse(
+                wrong.NestedBothWays(
+                    span=ctx.span, outer=plate.axis, inner=axis.name, others=others
+                )
+            )
+        ctx.nested.setdefault((plate.axis, axis.name), ctx.span)
+    ctx.declare(axis)
+    ctx.opened.setdefault(axis.name, axis.size)
 
 
 def distribution(name: str) -> Distribution | None:

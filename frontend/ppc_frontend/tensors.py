@@ -113,25 +113,47 @@ def literal(value: Any) -> ConstValue | None:
 
 def given(ctx: Context, value: Given) -> Value:
     """The value of an array argument, as code sees it here."""
+    plates = _plates_of(ctx, value)
     key = value.name if value.array is None else id(value.array)
     if key not in ctx.given:
-        dims = value.dims
-        axes: tuple[str, ...] = ()
-        if value.axis is not None and value.axis in ctx.assumed.plates:
-            ctx.builder.axis(Axis(value.axis, size=Size.of(value.axis)))
-            dims, axes = dims[1:], (value.axis,)
-        for name in sorted({name for dim in dims for name in dim.names}):
-            if name not in ctx.builder.axes:
-                ctx.builder.hypers.setdefault(name, None)
-        with ctx.at(value.span):
-            type_ = Tensor(value.dtype, axes, tuple(dims))
-            ctx.given[key] = ctx.builder.data(value.name, type_)
-        if value.array is not None:
-            ctx.arrays[ctx.given[key].name] = value.array
+        ctx.given[key] = _declared(ctx, value, plates)
     node = ctx.given[key]
     open_axes = [plate.axis for plate in ctx.plates]
-    if node.type.axes and node.type.axes[0] not in open_axes:
-        return ctx.op("from_axis", node, axis=node.type.axes[0])
+    for axis in reversed(plates):
+        if axis not in open_axes:
+            node = ctx.op("from_axis", node, axis=axis)
+    return node
+
+
+def _plates_of(ctx: Context, value: Given) -> list[str]:
+    """The plates of the leading dimensions of an array."""
+    meant = dict(ctx.assumed.plates)
+    plates: list[str] = []
+    for name in value.names:
+        axis = meant.get(name or "")
+        if axis is None or axis in plates:
+            break
+        plates.append(axis)
+    return plates
+
+
+def _declared(ctx: Context, value: Given, plates: Sequence[str]) -> Value:
+    """The node of an array, on its plates."""
+    for axis, name in zip(plates, value.names, strict=False):
+        ctx.declare(Axis(axis, size=Size.of(name or axis)))
+    order = {name: i for i, name in enumerate(ctx.builder.axes)}
+    # Rows of plates in another order than theirs come as positions first.
+    direct = len(plates) if plates == sorted(plates, key=order.__getitem__) else 0
+    dims = value.dims[direct:]
+    for name in sorted({name for dim in dims for name in dim.names}):
+        if name not in ctx.builder.axes:
+            ctx.builder.hypers.setdefault(name, None)
+    with ctx.at(value.span):
+        node = ctx.builder.data(value.name, Tensor(value.dtype, tuple(plates[:direct]), dims))
+        if value.array is not None:
+            ctx.arrays[node.name] = value.array
+        for axis in plates[direct:]:
+            node = ctx.op("to_axis", node, axis=axis)
     return node
 
 

@@ -94,14 +94,14 @@ class Builtin:
 class Given:
     """An argument of the model that is an array, by its annotation or as a live array.
 
-    Its node is made at the first use: rows of the datamodel's plate if its leading dimension is
-    named like it, and positional otherwise.
+    Its node is made at the first use: its dimensions that are named like a plate, or like its
+    size, are rows of that plate, the others positional.
     """
 
     name: str
     dtype: DType
     dims: tuple[Any, ...]  # Size for each dimension
-    axis: str | None  # the name of the leading dimension, if it has one
+    names: tuple[str | None, ...]  # of the dimensions, where they have one
     span: Span
     array: Any = None
 

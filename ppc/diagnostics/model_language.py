@@ -101,6 +101,7 @@ class AcrossPlate(Mistake):
     what: str
     plate: str
     shape: str
+    plates: tuple[str, ...]  # of all its leading axes
 
     def message(self) -> str:
         return (
@@ -109,9 +110,13 @@ class AcrossPlate(Mistake):
         )
 
     def help(self) -> str:
+        first = f"the first axis is the plate {self.plate}: keep it"
+        if len(self.plates) > 1:
+            first = f"the first axes are the plates {', '.join(self.plates)}: keep them"
+        index = ", ".join([":"] * len(self.plates))
         return (
-            f"the first axis is the plate {self.plate}: keep it by `:` in an index, by axis=1 or "
-            "axis=-1 in a reduction, by -1 first in reshape"
+            f"{first} by `{index}` in an index, by axis={len(self.plates)} or axis=-1 in a "
+            "reduction, by -1 first in reshape"
         )
 
 
@@ -133,15 +138,34 @@ class PlateSize(Mistake):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NestedPlate(Mistake):
-    """A datamodel in a datamodel."""
+    """A plate inside itself."""
 
-    code: ClassVar[str] = "nested-datamodel"
+    code: ClassVar[str] = "nested-plate"
+    plate: str
 
     def message(self) -> str:
-        return "inf.datamodel() inside another inf.datamodel()"
+        return f"the plate {self.plate} is opened inside itself"
 
     def help(self) -> str:
-        return "a model has rows of one kind: put the variables of both in one block"
+        return 'put the variables of both in one block, or name another plate: inf.plate("name")'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NestedBothWays(Mistake):
+    """Two plates of which each is opened inside the other."""
+
+    code: ClassVar[str] = "nested-both-ways"
+    outer: str
+    inner: str
+
+    def message(self) -> str:
+        return (
+            f"the plate {self.inner} is opened inside {self.outer} here, and {self.outer} inside "
+            f"{self.inner} elsewhere: the order of their dimensions in arrays would be open"
+        )
+
+    def help(self) -> str:
+        return "open them in the same order everywhere"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +182,7 @@ class RowOutsidePlate(Mistake):
         )
 
     def help(self) -> str:
-        return "move it into `with inf.datamodel():`"
+        return "move it into the `with` block of that plate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

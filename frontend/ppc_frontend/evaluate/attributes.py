@@ -32,7 +32,7 @@ from ppc_frontend.values import (
 from ppc_frontend.vocabulary import builders
 
 # What `ppc` itself offers inside a model.
-OWN = ("Parameter", "datamodel", "mask", "observe", "probmodel")
+OWN = ("Parameter", "datamodel", "mask", "observe", "plate", "probmodel")
 _LAYERS = {f"tensorflow.{name}": row for name, row in layer_rows().items()}
 
 METHODS: dict[str, str] = {  # of graph values, to NumPy's functions

@@ -70,7 +70,7 @@ def _call_own(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str,
     if name == "layers.Sequential":
         bound = base.bind(ctx, "inf.layers.Sequential", "layers=None, name=None", args, kwargs)
         return layers.make_sequential(ctx, **bound)
-    if name in ("datamodel", "mask"):
+    if name in ("datamodel", "mask", "plate"):
         ctx.refuse(wrong.MisplacedCall(span=ctx.span, name=f"inf.{name}"))
     near = sites.distribution(name)
     ctx.refuse(wrong.NotCallable(span=ctx.span, what=f"ppc.{name}" if near is None else name))

@@ -65,12 +65,12 @@ def _of_list(ctx: Context, value: Any, items: list[Any]) -> Any:
 def index(ctx: Context, value: Value, items: list[Any]) -> Value:
     """A graph value indexed as NumPy does what code sees; rows of a plate stay rows."""
     items = _without_ellipsis(ctx, value, items)
-    for _ in range(ctx.lead(value)):
+    for at in range(ctx.lead(value)):
         first = items.pop(0) if items else Slice(None, None, None)
         if first != Slice(None, None, None):
             if first is None:
-                ctx.across(value, "adding an axis before the rows")
-            ctx.across(value, "indexing")
+                ctx.across(value, "adding an axis before the rows", at=at)
+            ctx.across(value, "indexing", at=at)
     axis = -value.type.rank  # the axis that the next item is about, counted from the right
     if sum(item is not None for item in items) > value.type.rank:
         ctx.refuse(

@@ -165,7 +165,7 @@ def opened(
     name = _axis(ctx, count, variable)
     if name not in ctx.builder.axes:
         ctx.builder.axis(Axis(name, "loop", count))
-    ctx.opened.add(name)
+    ctx.opened.setdefault(name, count)
     loop = Loop(name, variable, key, span, count)
     ctx.loops.append(loop)
     try:

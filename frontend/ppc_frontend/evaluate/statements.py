@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import libcst as cst
@@ -365,7 +366,7 @@ def _open(ctx: Context, frame: Frame, item: cst.BaseExpression) -> None:
                 function = evaluate(ctx, frame, item.func)
         opener = _OPENERS.get(function.path) if isinstance(function, Ref) else None
         if not isinstance(item, cst.Call) or opener is None:
-            what = "`with` of anything but inf.datamodel() or inf.mask()"
+            what = "`with` of anything but inf.plate(), inf.datamodel() or inf.mask()"
             ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
         args = [evaluate(ctx, frame, a.value) for a in item.args if a.keyword is None]
         named = {
@@ -391,25 +392,33 @@ def condition(ctx: Context, value: Any, what: str) -> Value:
     return given
 
 
-def _open_plate(ctx: Context, args: list[Any], named: dict[str, Any]) -> None:
-    """`inf.datamodel()`, `inf.datamodel(size)`: a plate; its name is that of its size."""
-    bound = base.bind(ctx, "inf.datamodel", "size=None, name=None", args, named)
-    if ctx.plates:
-        first = ctx.plates[-1]
-        others = ((first.span, "the outer one is opened here"),)
-        ctx.refuse(wrong.NestedPlate(span=ctx.span, others=others))
+def _open_plate(
+    function: str, signature: str, ctx: Context, args: list[Any], named: dict[str, Any]
+) -> None:
+    """`inf.plate(name, size)`, and `inf.datamodel(size)`, whose name is that of its size."""
+    bound = base.bind(ctx, function, signature, args, named)
     default = ctx.default_plate
+    if bound["name"] is not None:
+        default = sites.identifier(ctx, bound["name"])
     length = Size.of(default)
     if bound["size"] not in (None, 0):
         length = size(ctx, bound["size"])
-    name = length.name or default
-    if bound["name"] is not None:
-        name = sites.identifier(ctx, bound["name"])
+    name = default if bound["name"] is not None else length.name or default
+    for plate in ctx.plates:
+        if plate.axis == name:
+            others = ((plate.span, "the outer one is opened here"),)
+            ctx.refuse(wrong.NestedPlate(span=ctx.span, plate=name, others=others))
     sites.open_axis(ctx, Axis(name, size=length))
     ctx.plates.append(Plate(name, ctx.span))
 
 
-_OPENERS = {"ppc.datamodel": _open_plate, "ppc.mask": _open_mask}
+_OPENERS = {
+    "ppc.datamodel": partial(_open_plate, "inf.datamodel", "size=None, name=None"),
+    "ppc.plate": partial(_open_plate, "inf.plate", "name, size=None"),
+    "ppc.mask": _open_mask,
+}
+
+
 
 
 def _undefined(ctx: Context, frame: Frame, node: cst.Del) -> None:

@@ -258,8 +258,7 @@ def reshape(ctx: Context, *, x: Any, shape_: Any) -> Value:
     """Another shape; -1 is the rest. In a plate the shape begins with -1 or the plate's size."""
     value = tensor(ctx, x)
     wanted = list(shape_) if isinstance(shape_, list | tuple) else [shape_]
-    if ctx.lead(value):
-        axis = ctx.builder.axes[ctx.plates[-1].axis]
+    for axis in ctx.lead_axes(value):
         first = wanted.pop(0) if wanted else None
         if first not in (-1, axis.size):
             ctx.across(value, "reshaping")
@@ -371,11 +370,10 @@ def broadcast(ctx: Context, *, x: Any, shape_: Any) -> Value:
     """Repeated to a shape."""
     value = tensor(ctx, x)
     sizes = shape(ctx, shape_)
-    if ctx.lead(value):
-        axis = ctx.builder.axes[ctx.plates[-1].axis]
-        if sizes[:1] != (axis.size,) or len(sizes) != 1 + value.type.rank:
+    if rows := tuple(axis.size for axis in ctx.lead_axes(value)):
+        if sizes[: len(rows)] != rows or len(sizes) != len(rows) + value.type.rank:
             ctx.across(value, "broadcasting")
-        sizes = sizes[1:]
+        sizes = sizes[len(rows) :]
     return ctx.op("broadcast_to", value, shape=sizes)
 
 

@@ -116,19 +116,26 @@ def matvec(ctx: Context, *, x: Any, y: Any, transpose_x: Any = False) -> Value:
 def einsum(ctx: Context, *, subscripts: Any, operands: Sequence[Any]) -> Value:
     """A sum of products of one operand or two, by elementwise products and sums.
 
-    In a plate each row operand has the plate's letter first, and so has the result.
+    Each operand has the letters of its plates first, outermost first, and so has the result.
     """
     values = [tensor(ctx, item) for item in operands]
     terms, letters_out = _subscripts(ctx, subscripts, values)
-    rows = {t[0] for t, v in zip(terms, values, strict=True) if ctx.lead(v)}
-    if rows:
-        letter = rows.pop()
-        if rows or letters_out[:1] != letter:
+    letters = {
+        axis.name: letter
+        for t, v in zip(terms, values, strict=True)
+        for axis, letter in zip(ctx.lead_axes(v), t, strict=False)
+    }
+    if letters:
+        plates = [p.axis for p in ctx.plates if p.axis in letters]
+        rows = ["".join(letters[axis.name] for axis in ctx.lead_axes(v)) for v in values]
+        fits = letters_out.startswith("".join(letters[axis] for axis in plates))
+        for t, own in zip(terms, rows, strict=True):
+            rest = t.removeprefix(own)
+            fits = fits and t.startswith(own) and not set(rest) & set(letters.values())
+        if not fits or len(set(letters.values())) < len(letters):
             ctx.across(next(v for v in values if ctx.lead(v)), "einsum")
-        if any(letter in t for t, v in zip(terms, values, strict=True) if not ctx.lead(v)):
-            ctx.across(next(v for v in values if ctx.lead(v)), "einsum")
-        terms = [t[1:] if ctx.lead(v) else t for t, v in zip(terms, values, strict=True)]
-        letters_out = letters_out[1:]
+        terms = [t.removeprefix(own) for t, own in zip(terms, rows, strict=True)]
+        letters_out = letters_out[len(letters) :]
     order = letters_out + "".join(sorted({c for t in terms for c in t if c not in letters_out}))
     spread = [_spread(ctx, v, t, order) for v, t in zip(values, terms, strict=True)]
     result = spread[0]

@@ -1,0 +1,149 @@
+"""`with` plates: nested and crossed, what code in them sees, which arrays have their rows."""
+
+from __future__ import annotations
+
+import pytest
+from ppc_frontend import compile_source
+
+from ppc.diagnostics import CompileError
+from ppc.ir.nodes import Graph
+from ppc.spans import Source
+
+HEAD = """
+import numpy as np
+import ppc as inf
+from jaxtyping import Array, Float, Int
+
+@inf.probmodel
+"""
+
+
+def graph(text: str) -> Graph:
+    return compile_source(Source("model.py", HEAD + text)).graph
+
+
+def types(text: str) -> dict[str, str]:
+    """The types of sites, parameters and arrays, by name."""
+    found = graph(text)
+    return {node.name: str(node.type) for node in (*found.samples, *found.params, *found.data)}
+
+
+CROSSED = """
+def model(x: Float[Array, "users items d"], age: Float[Array, "users"], d):
+    w = inf.Normal(np.zeros(d), 1.0)
+    with inf.plate("users"):
+        a = inf.Normal(0.1 * age, 1.0)
+        slope = inf.Parameter(np.ones(d))
+    with inf.plate("items"):
+        b = inf.Normal(0.0, 1.0)
+    with inf.plate("users"), inf.plate("items"):
+        inf.Normal(a + b + x @ w + (x * slope).sum(-1), 1.0, name="y")
+"""
+
+
+def test_plates_nest_and_cross() -> None:
+    assert types(CROSSED) == {
+        "w": "f32[d]",
+        "a": "f32[users |]",
+        "b": "f32[items |]",
+        "y": "f32[users, items |]",
+        "slope": "f32[users | d]",
+        "x": "f32[users, items | d]",
+        "age": "f32[users |]",
+    }
+
+
+def test_the_order_of_the_axes_is_that_of_the_nesting_whatever_was_opened_first() -> None:
+    found = types("""
+def model(x: Float[Array, "users items"]):
+    with inf.plate("items"):
+        b = inf.Normal(0.0, 1.0)
+    with inf.plate("users"):
+        with inf.plate("items"):
+            inf.Normal(b, np.exp(x), name="y")
+""")
+    assert found == {"b": "f32[items |]", "y": "f32[users, items |]", "x": "f32[users, items |]"}
+
+
+def test_an_array_with_its_plates_in_another_order_is_turned() -> None:
+    found = graph("""
+def model(x: Float[Array, "items users k"], k):
+    with inf.plate("users"), inf.plate("items"):
+        inf.Normal(x, 1.0, name="y")
+""")
+    nodes = found.by_name()
+    assert str(nodes["x"].type) == "f32[items, users, k]"
+    assert str(nodes["y"].type) == "f32[users, items | k]"
+
+
+def test_a_dimension_named_like_the_size_of_one_plate_is_its_rows() -> None:
+    found = types("""
+def model(sigma: Float[Array, "J"], J):
+    with inf.plate("schools", J):
+        theta = inf.Normal(0.0, 1.0)
+        with inf.datamodel():
+            inf.Normal(theta, sigma, name="y")
+""")
+    assert found == {"theta": "f32[schools |]", "y": "f32[schools, N |]", "sigma": "f32[schools |]"}
+
+
+def test_outside_its_plates_an_array_is_whole() -> None:
+    found = graph("""
+def model(x: Float[Array, "users items"]):
+    with inf.plate("users"):
+        inf.Normal(x.sum(-1), 1.0, name="row")
+        with inf.plate("items"):
+            inf.Normal(x, 1.0, name="cell")
+    inf.Normal(x.sum(), 1.0, name="all")
+""")
+    nodes = found.by_name()
+    assert [str(nodes[name].type) for name in ("row", "cell", "all")] == [
+        "f32[users |]", "f32[users, items |]", "f32[]",
+    ]  # fmt: skip
+
+
+def test_each_plate_shows_one_leading_axis() -> None:
+    found = types("""
+def model(x: Float[Array, "users items d"], d):
+    with inf.plate("users"), inf.plate("items"):
+        left = np.reshape(x[:, :, 1:], (-1, -1, d - 1))
+        both = np.einsum("uik,uik->ui", left, left)
+        inf.Normal(both + x[..., 0], 1.0, name="y")
+""")
+    assert found["y"] == "f32[users, items |]"
+
+
+WRONG = {
+    "x[0]": "indexing goes across the rows of the plate users",
+    "x[:, 0]": "indexing goes across the rows of the plate items",
+    "x.sum(0)": "reducing goes across the rows of the plate users",
+    "x.sum(1)": "reducing goes across the rows of the plate items",
+    "x + age": "rows of the plate items would be matched with another axis",
+    "x + np.ones((3, 2))": "would be matched with another axis",
+    'np.einsum("uik,uik->iu", x, x)': "einsum goes across the rows of the plate users",
+}
+
+
+@pytest.mark.parametrize("expression", WRONG)
+def test_rows_of_one_plate_never_meet_those_of_another(expression: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        graph(f"""
+def model(x: Float[Array, "users items 2"], age: Float[Array, "users"]):
+    with inf.plate("users"), inf.plate("items"):
+        inf.Normal({expression}, 1.0, name="y")
+""")
+    assert WRONG[expression] in str(caught.value)
+
+
+def test_plates_nested_both_ways_are_refused_with_both_places() -> None:
+    with pytest.raises(CompileError) as caught:
+        graph("""
+def model():
+    with inf.plate("a"), inf.plate("b"):
+        inf.Normal(0.0, 1.0, name="x")
+    with inf.plate("b"), inf.plate("a"):
+        inf.Normal(0.0, 1.0, name="y")
+""")
+    told = str(caught.value)
+    assert "the plate a is opened inside b here, and b inside a elsewhere" in told
+    assert "model.py:11:26" in told and "model.py:9:26" in told
