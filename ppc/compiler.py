@@ -14,6 +14,7 @@ from ppc.ir import verify
 from ppc.ir.nodes import Graph
 from ppc.objective.elbo import negative_elbo
 from ppc.passes import (
+    across,
     batches,
     condition,
     constrain,
@@ -98,7 +99,9 @@ def _batches(c: Compilation) -> Compilation:
 def _guide(c: Compilation) -> Compilation:
     model, guide = c.graphs["model"], c.graphs.get("guide")
     # The inferred guide is matched too: its parameters may be called like some of the model.
-    return c.put(guide=match.run(meanfield.run(model) if guide is None else guide, model))
+    guide = match.run(meanfield.run(model) if guide is None else guide, model)
+    across.check(model, guide)
+    return c.put(guide=guide)
 
 
 def _objective(c: Compilation) -> Compilation:

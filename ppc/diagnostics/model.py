@@ -204,3 +204,30 @@ class NoMeanField(Mistake):
 
     def help(self) -> str:
         return "write a guide for the model, with a site of that name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcrossBatch(Mistake):
+    """What reads rows of a plate beyond the batch that a step sees."""
+
+    code: ClassVar[str] = "across-batch"
+    plate: str
+    name: str
+    what: str  # the variable, the parameter
+    gathers: bool  # picks rows by an index
+    spread: bool  # gives each row of the plate an element of something that is not in it
+
+    def message(self) -> str:
+        sees = f"of {self.plate} a step of the fit sees only the rows of a batch"
+        if self.spread:
+            return (
+                f"{self.what} {self.name!r} has an element for each row of {self.plate} and is not "
+                f"in that plate, but {sees}"
+            )
+        how = "picks rows of" if self.gathers else "goes across the rows of"
+        return f"this {how} {self.what} {self.name!r}, but {sees}"
+
+    def help(self) -> str:
+        if self.spread:
+            return f"make {self.name!r} inside the plate {self.plate}: it then has a row there"
+        return f"take batches of another plate than {self.plate}, or let every step see all rows"

@@ -5,13 +5,12 @@ axes or ranks differ are aligned by `expand_dims` where broadcasting from the ri
 it; the primitives on named axes turn into positional ones. It is the last pass before a backend,
 which then has positions only.
 Before: `f32[N | d] * f32[N |]`.  After: `f32[N, d] * f32[N, 1]`.
-When not: nothing is left over; a gather along an axis that operand and index share with another
-axis between them is refused.
+When not: nothing is left over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from ppc.diagnostics import InternalError
@@ -21,6 +20,7 @@ from ppc.ir.nodes import Const, Graph, Node, Noise, Op, Param, Sample, State
 from ppc.ir.primitives import PRIMITIVES
 from ppc.ir.sizes import Size
 from ppc.ir.types import Tensor
+from ppc.passes.gathers import gather
 
 
 def run(graph: Graph) -> Graph:
@@ -201,41 +201,25 @@ class _Layout:
         )  # fmt: skip
 
     def take(self, node: Op) -> Value:
-        x, index = node.args
-        tx, ti = self.types[x], self.types[index]
+        x, index = (self.types[name] for name in node.args)
         axis = dict(node.attrs)["axis"]
         assert isinstance(axis, int)
-        if ti.axes and tx.axes:
-            return self.take_shared(node, tx, ti, axis)
-        value = self.emit(node, self.env[x], self.env[index])
-        lead = tx.rank + axis  # dimensions of x in front of the index
-        if not ti.axes or lead == 0:
-            return value
-        total = value.type.rank
-        order = [*range(lead, lead + len(ti.axes)), *range(lead)]
-        order += range(lead + len(ti.axes), total)
-        return self.builder.op("transpose", value, perm=tuple(i - total for i in order))
+        at = x.rank + axis
+        shape, places = _positions("x", x), _positions("index", index)
+        return self.gathered(node, shape[at], [*shape[:at], *places, *shape[at + 1 :]])
 
-    def take_shared(self, node: Op, tx: Tensor, ti: Tensor, axis: int) -> Value:
-        """Operand and index both vary over plates: pick along the axis, row by row."""
-        if ti.rank:
-            raise InternalError("a vector of indices for each row of a plate is not laid out yet")
-        along = Op(
-            name=node.name,
-            type=node.type,
-            primitive="take_along",
-            args=node.args,
-            attrs=(("axis", axis),),
-        )
-        index = node.args[1]
-        widened = Tensor(
-            ti.dtype, ti.axes, tuple(s for i, s in enumerate(tx.shape) if i - tx.rank != axis)
-        )
-        value = self.env[index]
-        for _ in range(widened.rank):
-            value = ops.expand_dims(value, -1)
-        self.env[index + "*"], self.types[index + "*"] = value, widened
-        return self.take_along(replace(along, args=(node.args[0], index + "*")))
+    def take_axis(self, node: Op) -> Value:
+        x, index = (self.types[name] for name in node.args)
+        shape = [*_positions("index", index), *_positions("x", x)]
+        return self.gathered(node, str(dict(node.attrs)["axis"]), shape)
+
+    def gathered(self, node: Op, along: Hashable, shape: Sequence[Hashable]) -> Value:
+        x, index = node.args
+        return gather(
+            self.env[x], [*self.types[x].axes, *_positions("x", self.types[x])], along,
+            self.env[index], [*self.types[index].axes, *_positions("index", self.types[index])],
+            result=[*node.type.axes, *shape], name=self.name(node, "take"),
+        )  # fmt: skip
 
     def take_along(self, node: Op) -> Value:
         x, index = node.args
@@ -247,50 +231,6 @@ class _Layout:
                 own = own.with_shape((*(1,) * (rank - own.rank), *own.shape))
             args.append(self.full(name, own) if axes else self.env[name])
         return self.emit(node, *args)
-
-    def take_axis(self, node: Op) -> Value:
-        x, index = node.args
-        tx, ti, axis = self.types[x], self.types[index], str(dict(node.attrs)["axis"])
-        if set(tx.axes) & set(ti.axes) - {axis}:
-            return self.take_axis_shared(node, tx, ti, axis)
-        at = tx.axes.index(axis)
-        taken = self.builder.op(
-            "take", self.env[x], self.env[index], axis=at - len(tx.axes) - tx.rank,
-            name=self.name(node, "take"),
-        )  # fmt: skip
-        have = [*tx.axes[:at], *ti.axes, *range(ti.rank), *tx.axes[at + 1 :]]
-        want = [*node.type.axes, *range(ti.rank)]
-        return self.permuted(taken, have, want)
-
-    def take_axis_shared(self, node: Op, tx: Tensor, ti: Tensor, axis: str) -> Value:
-        """Operand and index both vary over a plate: pick along the axis, row by row."""
-        x, index = node.args
-        if ti.rank:
-            raise InternalError("a vector of indices for each row of a plate is not laid out yet")
-        left = [a for a in tx.axes if a != axis]
-        rows = self.permuted(self.env[x], tx.axes, [*left, axis])
-        key = x + "*"
-        self.env[key] = rows
-        self.types[key] = Tensor(tx.dtype, tuple(left), (self.lengths[axis], *tx.shape))
-        target = self.types[key].with_axes(node.type.axes)
-        where = self.env[index]
-        for _ in range(tx.rank):
-            where = ops.expand_dims(where, -1)
-        self.env[index + "*"] = where
-        self.types[index + "*"] = Tensor(ti.dtype, ti.axes, (Size.of(1),) * tx.rank)
-        picks = self.full(index + "*", node.type.with_dtype(ti.dtype))
-        return self.builder.op(
-            "take_along", self.full(key, target), picks, axis=-tx.rank - 1,
-            name=self.name(node, "take_along"),
-        )  # fmt: skip
-
-    def permuted(self, value: Value, have: Sequence[object], want: Sequence[object]) -> Value:
-        """The leading dimensions, labelled `have`, in the order `want`."""
-        if list(have) == list(want):
-            return value
-        rank = value.type.rank
-        order = [*(list(have).index(label) for label in want), *range(len(want), rank)]
-        return self.builder.op("transpose", value, perm=tuple(i - rank for i in order))
 
     def to_axis(self, node: Op) -> Value:
         return self.moved(node, source=len(node.type.axes) - 1, target=self.place(node, node.type))
@@ -331,6 +271,11 @@ _SPECIAL: Mapping[str, Callable[[_Layout, Op], Value]] = {
     "from_axis": _Layout.from_axis,
     "axis_index": _Layout.axis_index,
 }
+
+
+def _positions(of: str, type_: Tensor) -> list[Hashable]:
+    """Labels of the dimensions of the shape of an operand."""
+    return [(of, i) for i in range(type_.rank)]
 
 
 def length(graph: Graph, axis: str) -> Size:

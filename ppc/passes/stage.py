@@ -4,8 +4,9 @@ What: splits a loss graph in two. `prepare` computes, from the data, every value
 data, constants and sizes only and that the rest uses; the loss takes these as further columns.
 Before: `t = lgamma(y + 1); out = t - y * log_rate`.
 After: prepare `t = lgamma(y + 1)`; loss `t = data prepared; out = t - y * log_rate`.
-When not: what merely moves, casts or repeats elements is left where it is used; a reduction over
-a subsampled plate depends on the batch; what the host cannot compute (`on_host`) stays.
+When not: what merely moves, casts or repeats elements is left where it is used, unless it goes
+across a subsampled plate, all of whose rows are at hand here only; what the host cannot compute
+(`on_host`) stays.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from dataclasses import replace
 
 from ppc.diagnostics.notes import Prepared
 from ppc.ir.build import Builder
-from ppc.ir.nodes import Const, Data, Graph, Node, Op, operands
+from ppc.ir.nodes import Const, Data, Graph, Op, operands
 from ppc.ir.reach import reached
 from ppc.ir.text import print_node
 from ppc.passes import dce
+from ppc.passes.across import crossed
 from ppc.records import dataclass
 
 # Primitives that compute nothing: they select, move, repeat or convert.
@@ -67,9 +69,8 @@ def _ready(graph: Graph, on_host: Callable[[str], bool]) -> set[str]:
                 ready.add(node.name)
             case Data() if node.origin not in ("weight", "parameter"):
                 ready.add(node.name)
-            case Op() if on_host(node.primitive) and ready.issuperset(node.args):
-                gone = dict(node.attrs).get("axes", ())
-                if node.primitive != "reduce_axis" or not subsampled.intersection(gone):  # type: ignore[arg-type]  # named axes are strings
+            case Op() if ready.issuperset(node.args):
+                if on_host(node.primitive) or crossed(node, subsampled):
                     ready.add(node.name)
     return ready
 
@@ -77,12 +78,12 @@ def _ready(graph: Graph, on_host: Callable[[str], bool]) -> set[str]:
 def _frontier(graph: Graph, ready: set[str]) -> list[str]:
     """The nodes that are worth computing ahead and that later ones, or outputs, use."""
     nodes = graph.by_name()
-    batched = {axis.name for axis in graph.axes if axis.subsampled}
+    subsampled = {axis.name for axis in graph.axes if axis.subsampled}
+    whole = {node.name for node in graph.nodes if crossed(node, subsampled)}
     from_data: set[str] = set()
     for node in graph.nodes:
-        # The numbers of a batch's rows are known only to the data that it is taken from.
-        numbers = _numbers(node, batched)
-        if isinstance(node, Data) or numbers or from_data.intersection(operands(node)):
+        read = from_data.intersection(operands(node))
+        if isinstance(node, Data) or read or node.name in whole:
             from_data.add(node.name)
     used = {name for _, name in graph.outputs}
     for node in graph.nodes:
@@ -94,18 +95,12 @@ def _frontier(graph: Graph, ready: set[str]) -> list[str]:
         node = nodes[todo.pop()]
         if not isinstance(node, Op) or node.name not in from_data:
             continue
-        if node.primitive in _MOVES and not _numbers(node, batched):
+        if node.primitive in _MOVES and node.name not in whole:
             todo.extend(node.args)  # keep the move, prepare what it moves
         elif node.name not in found:
             found.append(node.name)
     order = {name: i for i, name in enumerate(nodes)}
     return sorted(found, key=order.__getitem__)
-
-
-def _numbers(node: Node, batched: set[str]) -> bool:
-    """Whether a node is the numbers of the rows of a plate of which a step sees some."""
-    named = isinstance(node, Op) and node.primitive == "axis_index"
-    return named and node.type.axes[0] in batched
 
 
 def _prepare(graph: Graph, frontier: list[str]) -> Graph:
