@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -412,13 +413,11 @@ def _open_plate(
     ctx.plates.append(Plate(name, ctx.span))
 
 
-_OPENERS = {
+_OPENERS: dict[str, Callable[..., None]] = {
     "ppc.datamodel": partial(_open_plate, "inf.datamodel", "size=None, name=None"),
     "ppc.plate": partial(_open_plate, "inf.plate", "name, size=None"),
     "ppc.mask": _open_mask,
 }
-
-
 
 
 def _undefined(ctx: Context, frame: Frame, node: cst.Del) -> None:
