@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 
 from ppc.emit.module.dialect import Dialect
 from ppc.emit.quote import expression
@@ -15,17 +15,8 @@ _NAMES = "Array lax pack ravel_pytree".split()
 _DTYPES = {"f32": Name("float"), "i32": dotted("jnp.int32"), "bool": Name("bool")}
 
 
-def _standard(kind: str, key: Expr, shape: Expr) -> Expr:
-    """A draw of standard noise."""
-    functions = {"uniform": "_uniform", "normal": "jr.normal", "gumbel": "jr.gumbel"}
-    return call(functions[kind], key, shape)
-
-
-def _drawn(sampler: str, key: Expr, args: Sequence[Expr]) -> Expr:
-    """A draw whose distribution depends on arguments."""
-    if sampler == "poisson":
-        return expression("jr.poisson(__key__, __rate__).astype(float)", key=key, rate=args[0])
-    return call({"log_gamma": "jr.loggamma", "binomial": "jr.binomial"}[sampler], key, *args)
+def _poisson(key: Expr, rate: Expr) -> Expr:
+    return expression("jr.poisson(__key__, __rate__).astype(float)", key=key, rate=rate)
 
 
 def _constant(array: Expr, dtype: DType) -> Expr:
@@ -54,8 +45,13 @@ DIALECT = Dialect(
     donates=True,
     key=lambda seed: call("jr.key", seed),
     fold_in=lambda key, number: call("jr.fold_in", key, number),
-    standard=_standard,
-    drawn=_drawn,
+    standard={
+        "uniform": partial(call, "_uniform"),
+        "normal": partial(call, "jr.normal"),
+        "gumbel": partial(call, "jr.gumbel"),
+    },
+    drawn={"log_gamma": partial(call, "jr.loggamma"),
+        "poisson": _poisson, "binomial": partial(call, "jr.binomial")},
     constant=_constant,
     rows=_rows,
     range=lambda size: call("jnp.arange", size),

@@ -27,6 +27,8 @@ def _sum_vjp(call: Call, g: Array, _: Array, x: Array) -> Gradients:
 
 def _prod_vjp(call: Call, g: Array, _: Array, x: Array) -> Gradients:
     """Products of all other elements, without dividing by a zero."""
+    if not x.size:
+        return (np.zeros_like(x),)
     ends = tuple(range(-len(call.axes), 0))
     moved = np.moveaxis(x, call.axes, ends)
     rows = moved.reshape(*moved.shape[: moved.ndim - len(ends)], -1)

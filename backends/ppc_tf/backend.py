@@ -1,134 +1,116 @@
-"""The TensorFlow backend as ppc sees it: it emits text, and runs what it emitted."""
+"""The TensorFlow backend as ppc sees it: its dialect, and how its programs are run."""
 
 from __future__ import annotations
 
 import functools
-import linecache
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ppc.diagnostics import StateError
-from ppc.diagnostics.command import MissingFramework
-from ppc.registry import FitOutcome, FitSettings
+from ppc.backend import Backend
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ppc.emit.program import Program
-    from ppc.ir.nodes import Graph
+    from ppc.emit.module.dialect import Dialect
 
     Array = NDArray[Any]
 
 
-class TensorFlowBackend:
-    """Emits TensorFlow programs and runs them in this process."""
+class TensorFlowRunner:
+    """Runs TensorFlow programs; see `ppc.backend.Runner`."""
 
-    name = "tensorflow"
-    requires = ("tensorflow",)
+    def __init__(self) -> None:
+        self._float = "float32"  # the width in force
 
-    def emit(self, program: Program) -> str:
-        """The text of a program that stands alone on tensorflow."""
-        from ppc.emit.module.program import emit
-        from ppc_tf.dialect import DIALECT
+    def start(self) -> None:
+        """Import TensorFlow, as emitted programs do: without its greetings."""
+        if "tensorflow" in sys.modules:
+            return
+        from ppc_tf.templates import QUIET
 
-        return emit(DIALECT, program)
+        exec(QUIET, {"os": os})  # noqa: S102  # a constant of this package
 
-    def emit_function(self, graph: Graph) -> str:
-        """The text of a module with the function `query` of a positional graph."""
-        from ppc.emit.module.scope import emit_function
-        from ppc_tf.dialect import DIALECT
+    def key(self, seed: int) -> Any:
+        """The two numbers that stateless operations take."""
+        import tensorflow as tf
 
-        return emit_function(DIALECT, graph)
+        return tf.constant([0, seed], tf.int64)
 
-    def load(self, text: str, name: str) -> ModuleType:
-        """The module that an emitted text is; the same text gives the same module.
+    def array(self, values: Array) -> Any:
+        """A tensor."""
+        import tensorflow as tf
 
-        Raises StateError where TensorFlow is not installed.
-        """
-        try:
-            return _load(text, name)
-        except ModuleNotFoundError as missing:
-            if missing.name != "tensorflow":
-                raise
-            raise StateError(MissingFramework(backend=self.name, package=missing.name)) from None
+        kinds = {"f": self._float, "i": "int32", "u": "int32", "b": "bool"}
+        return tf.constant(values, tf.as_dtype(kinds[values.dtype.kind]))
 
-    def fit(
-        self, module: ModuleType, arrays: Mapping[str, Array], settings: FitSettings
-    ) -> FitOutcome:
-        """Run `module.fit` on checked data. Raises KindError for what is no optimiser."""
+    def numpy(self, array: Any) -> Array:
+        """Its values."""
+        values: Array = array.numpy()
+        return values
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """By XLA."""
+        import tensorflow as tf
+
+        # A partial is counted for itself: TensorFlow warns of code that is traced many times.
+        own = functools.partial(function)
+        compiled: Callable[..., Any] = tf.function(own, jit_compile=True, autograph=False)
+        return compiled
+
+    def pulled(
+        self,
+        function: Callable[[dict[str, Any]], dict[str, Any]],
+        at: Mapping[str, Any],
+        cotangents: Mapping[str, Array],
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """By a gradient tape."""
+        import tensorflow as tf
+
+        def pull(at: dict[str, Any], seeds: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+            with tf.GradientTape() as tape:
+                tape.watch(at)
+                values = function(at)
+            found = tape.gradient(values, at, output_gradients=seeds, unconnected_gradients="zero")
+            return values, {name: tf.convert_to_tensor(x) for name, x in found.items()}
+
+        seeds = {name: self.array(x) for name, x in cotangents.items()}
+        gradient: tuple[dict[str, Any], dict[str, Any]] = self.compiled(pull)(dict(at), seeds)
+        return gradient
+
+    @contextmanager
+    def precision(self, module: ModuleType, dtype: type) -> Iterator[None]:
+        """By the constant FLOAT of the module, where it has one."""
         import numpy as np
+        import tensorflow as tf
 
-        from ppc.emit.module.interface import Interface
-        from ppc_tf.dialect import DIALECT
+        before, own = self._float, getattr(module, "FLOAT", None)
+        self._float = np.dtype(dtype).name
+        if own is not None:
+            vars(module).update(FLOAT=tf.as_dtype(dtype))
+        try:
+            yield
+        finally:
+            self._float = before
+            if own is not None:
+                vars(module).update(FLOAT=own)
+
+    def optimizer(self, given: object) -> object:
+        """A Keras optimiser as functions of its state."""
         from ppc_tf.optimizers import adapted
 
-        options: dict[str, Any] = {
-            "epochs": settings.epochs,
-            "learning_rate": settings.learning_rate,
-            "optimizer": adapted(settings.optimizer),
-        }
-        if settings.batch_size is not None:
-            options["batch_size"] = settings.batch_size
-        if settings.sizes:
-            options["sizes"] = module.Sizes(**settings.sizes)
-        if settings.progress is not None:
-            progress = settings.progress
-            options["callback"] = lambda fit, total: progress(total, fit.losses)
-        data = module.prepare(*arrays.values())
-        try:
-            fit = module.fit(_key(settings.seed), data, **options)
-        except FloatingPointError as error:  # the program's own finding, in its own words
-            return FitOutcome({}, np.zeros(0, np.float32), failure=str(error))
-        params = Interface(settings.program, DIALECT).by_name(fit.params)
-        return FitOutcome({n: x.numpy() for n, x in params.items()}, np.asarray(fit.losses))
-
-    def call(
-        self,
-        module: ModuleType,
-        inputs: Mapping[str, Array],
-        sizes: Mapping[str, int],
-        seed: int,
-    ) -> dict[str, Array]:
-        """Run `module.query`, compiled once for each set of sizes."""
-        used = {name: _tensor(inputs[name]) for name in module.INPUTS}
-        static = tuple(int(sizes[name]) for name in module.SIZES)
-        out = _compiled(module, static)(_key(seed), used)
-        return {name: value.numpy() for name, value in out.items()}
+        return adapted(given)
 
 
-BACKEND = TensorFlowBackend()
+def _dialect() -> Dialect:
+    from ppc_tf.dialect import DIALECT
+
+    return DIALECT
 
 
-@functools.lru_cache(maxsize=64)
-def _load(text: str, name: str) -> ModuleType:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
-    module = ModuleType(f"ppc_emitted_{name}")
-    path = f"<emitted {name} {hash(text) & 0xFFFFFFFF:08x}>"
-    # So that a traceback from inside an emitted program shows its lines.
-    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
-    code = compile(text, path, "exec", dont_inherit=True)
-    exec(code, module.__dict__)  # noqa: S102  # printed from a tree, where no text of a user is code
-    return module
-
-
-@functools.lru_cache(maxsize=256)
-def _compiled(module: ModuleType, sizes: tuple[int, ...]) -> Any:
-    import tensorflow as tf
-
-    query = functools.partial(module.query, **dict(zip(module.SIZES, sizes, strict=True)))
-    return tf.function(query, jit_compile=True, autograph=False)
-
-
-def _key(seed: int) -> Any:
-    import tensorflow as tf
-
-    return tf.constant([0, seed], tf.int64)
-
-
-def _tensor(array: Array) -> Any:
-    import tensorflow as tf
-
-    kinds = {"f": tf.float32, "i": tf.int32, "u": tf.int32, "b": tf.bool}
-    return tf.constant(array, kinds[array.dtype.kind])
+BACKEND = Backend(
+    name="tensorflow", requires=("tensorflow",), dialect=_dialect, runner=TensorFlowRunner()
+)

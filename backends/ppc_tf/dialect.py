@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from ppc.emit.function import used_names
 from ppc.emit.imports import sorted_imports
@@ -16,16 +17,6 @@ _MORE_IMPORTS: dict[str, Import | ImportFrom] = {
     "Any": ImportFrom("typing", (("Any", None),)),
     "Protocol": ImportFrom("typing", (("Protocol", None),)),
 }
-
-
-def _standard(kind: str, key: Expr, shape: Expr) -> Expr:
-    """A draw of standard noise."""
-    return call(f"_{kind}", key, shape)
-
-
-def _drawn(sampler: str, key: Expr, args: Sequence[Expr]) -> Expr:
-    """A draw whose distribution depends on arguments."""
-    return call(f"_{sampler}", key, *args)
 
 
 def _rows(array: Expr, axis: int) -> Expr:
@@ -59,8 +50,8 @@ DIALECT = Dialect(
     donates=False,
     key=lambda seed: expression("tf.constant([0, __seed__], tf.int64)", seed=seed),
     fold_in=lambda key, number: call("_fold_in", key, number),
-    standard=_standard,
-    drawn=_drawn,
+    standard={kind: partial(call, f"_{kind}") for kind in ("uniform", "normal", "gumbel")},
+    drawn={kind: partial(call, f"_{kind}") for kind in ("log_gamma", "poisson", "binomial")},
     constant=constant,
     rows=_rows,
     range=lambda size: call("tf.range", size),

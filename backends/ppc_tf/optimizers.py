@@ -65,13 +65,11 @@ class Built:
     first: tuple[Any, ...]  # its own variables before the first step
 
 
-def adapted(optimizer: object | None) -> object | None:
+def adapted(optimizer: object) -> object:
     """An optimiser as `fit` takes it: what Keras made, in another form.
 
     Raises KindError for what is neither of Keras nor has `init` and `update`.
     """
-    if optimizer is None:
-        return None
     if not isinstance(optimizer, type):
         # As methods: the functions of optax, which are fields, take other arguments.
         if all(callable(getattr(type(optimizer), part, None)) for part in ("init", "update")):

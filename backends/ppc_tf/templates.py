@@ -100,71 +100,78 @@ def run_block(
 
 @functools.cache
 def _compiled(plan: Plan) -> Callable[..., tuple[State, tf.Tensor]]:
-    """The loop of `run_block`, compiled once for each plan and shapes of the data."""
-
-    def steps(
-        state: State, data: Data, key: tf.Tensor, start: tf.Tensor, stop: tf.Tensor
-    ) -> tuple[State, tf.Tensor]:
-        length = block_steps(data, plan)
-        block = start // length
-        first = block * length
-        if __batched__:
-            rows = batch_rows(key, first + tf.range(length), plan)
-        noise = draw_noise(key, block, length, data, plan)
-        if __packed__:
-            flat, unpack = pack(state.params, plan)
-
-        def step(i: tf.Tensor, *carry: Any) -> tuple:
-            __step__
-
-        def unfinished(i: tf.Tensor, *_: Any) -> tf.Tensor:
-            return i < stop - first
-
-        losses = tf.TensorArray(FLOAT, length, element_shape=())
-        if __packed__:
-            carry = start - first, flat, state.opt_state, losses
-            _, flat, opt_state, losses = tf.while_loop(unfinished, step, carry)
-            return State(unpack(flat), opt_state), losses.stack()
-        else:
-            carry = start - first, *state, losses
-            _, params, opt_state, losses = tf.while_loop(unfinished, step, carry)
-            return State(params, opt_state), losses.stack()
-
+    """The loop for a plan, compiled once for each set of shapes of the data."""
+    steps = functools.partial(_steps, plan)
     return tf.function(steps, jit_compile=True, autograph=False)
+
+
+def _steps(
+    plan: Plan,
+    state: State,
+    data: Data,
+    key: tf.Tensor,
+    start: tf.Tensor,
+    stop: tf.Tensor,
+) -> tuple[State, tf.Tensor]:
+    """The loop of `run_block`."""
+    length = block_steps(data, plan)
+    block = start // length
+    first = block * length
+    if __batched__:
+        rows = batch_rows(key, first + tf.range(length), plan)
+    noise = draw_noise(key, block, length, data, plan)
+    if __packed__:
+        flat, unpack = pack(state.params, plan)
+
+    def step(i: tf.Tensor, *carry: Any) -> tuple:
+        __step__
+
+    def unfinished(i: tf.Tensor, *_: Any) -> tf.Tensor:
+        return i < stop - first
+
+    losses = tf.TensorArray(FLOAT, length, element_shape=())
+    if __packed__:
+        carry = start - first, flat, state.opt_state, losses
+        _, flat, opt_state, losses = tf.while_loop(unfinished, step, carry)
+        return State(unpack(flat), opt_state), losses.stack()
+    else:
+        carry = start - first, *state, losses
+        _, params, opt_state, losses = tf.while_loop(unfinished, step, carry)
+        return State(params, opt_state), losses.stack()
 '''
 
 STEP_PACKED = """
-            flat, opt_state, losses = carry
-            params = unpack(flat)
-            __inputs__
-            value, grads = _value_and_grad(params, *__args__)
-            grads, _ = pack(grads, plan)
-            flat, opt_state = plan.optimizer.update(grads, opt_state, flat)
-            return i + 1, flat, opt_state, losses.write(i, value)
+        flat, opt_state, losses = carry
+        params = unpack(flat)
+        __inputs__
+        value, grads = _value_and_grad(params, *__args__)
+        grads, _ = pack(grads, plan)
+        flat, opt_state = plan.optimizer.update(grads, opt_state, flat)
+        return i + 1, flat, opt_state, losses.write(i, value)
 """
 
 STEP = """
-            params, opt_state, losses = carry
-            __inputs__
-            value, grads = _value_and_grad(params, *__args__)
-            params, opt_state = plan.optimizer.update(grads, opt_state, params)
-            return i + 1, params, opt_state, losses.write(i, value)
+        params, opt_state, losses = carry
+        __inputs__
+        value, grads = _value_and_grad(params, *__args__)
+        params, opt_state = plan.optimizer.update(grads, opt_state, params)
+        return i + 1, params, opt_state, losses.write(i, value)
 """
 
 STEP_ROWWISE = """
-            params, opt_state, losses = carry
-            local = params._replace(rows=take_rows(params.rows, rows[i]))
-            __inputs__
-            value, grads = _value_and_grad(local, *__args__)
-            shared, shared_state = plan.optimizer.update(
-                grads.shared, opt_state.shared, params.shared
-            )
-            ends_epoch = (first + i + 1) % plan.batches == 0
-            own, own_state = update_rows(
-                plan.optimizer, grads.rows, opt_state.rows, params.rows, rows[i], ends_epoch
-            )
-            params, opt_state = Params(shared, own), OptState(shared_state, own_state)
-            return i + 1, params, opt_state, losses.write(i, value)
+        params, opt_state, losses = carry
+        local = params._replace(rows=take_rows(params.rows, rows[i]))
+        __inputs__
+        value, grads = _value_and_grad(local, *__args__)
+        shared, shared_state = plan.optimizer.update(
+            grads.shared, opt_state.shared, params.shared
+        )
+        ends_epoch = (first + i + 1) % plan.batches == 0
+        own, own_state = update_rows(
+            plan.optimizer, grads.rows, opt_state.rows, params.rows, rows[i], ends_epoch
+        )
+        params, opt_state = Params(shared, own), OptState(shared_state, own_state)
+        return i + 1, params, opt_state, losses.write(i, value)
 """
 
 PACK = '''

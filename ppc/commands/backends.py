@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+from ppc.diagnostics.command import installing
 from ppc.registry import backend, names
 
 
@@ -15,7 +16,7 @@ def lines() -> Iterator[str]:
         requires = backend(name).requires
         missing = [package for package in requires if find_spec(package) is None]
         found = ", ".join(_found(package) for package in requires)
-        note = f"; it emits, and runs after pip install 'ppc-compiler[{name}]'" if missing else ""
+        note = f"; it emits, and runs after {installing(name, missing[0])}" if missing else ""
         yield f"{name}: {found}{note}"
 
 

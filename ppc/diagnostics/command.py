@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import metadata
 from typing import ClassVar
 
 from ppc.diagnostics.base import Mistake, Severity
@@ -36,7 +37,30 @@ class MissingFramework(Mistake):
         return f"backend {self.backend!r} runs on {self.package}, which is not installed"
 
     def help(self) -> str:
-        return f"pip install 'ppc-compiler[{self.backend}]'"
+        return installing(self.backend, self.package)
+
+
+def installing(backend: str, package: str) -> str:
+    """The command that installs what a backend runs on."""
+    if backend in (metadata("ppc-compiler").get_all("Provides-Extra") or ()):
+        return f"pip install 'ppc-compiler[{backend}]'"
+    return f"pip install {package}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotInBackend(Mistake):
+    """Something that a model needs and a backend does not have."""
+
+    code: ClassVar[str] = "not-in-backend"
+    backend: str  # "JAX"
+    what: str  # "the function lgamma"
+    why: str  # "the guide", "`predict`": who needs it
+
+    def message(self) -> str:
+        return f"{self.backend} programs do not have {self.what}, which {self.why} needs"
+
+    def help(self) -> str:
+        return "emit for another backend with --backend; `ppc backends` lists those there are"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

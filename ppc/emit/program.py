@@ -101,6 +101,11 @@ class Program:
         return None if self.batch is None else layout.rows_name(self.batch)
 
     @property
+    def rowwise(self) -> bool:
+        """Whether some parameters have a row for each datum of the batched plate."""
+        return any(p.rows is not None for p in self.parameters)
+
+    @property
     def weight(self) -> str | None:
         """The input of the loss that holds the weights of the rows."""
         return next((d.name for d in self.loss.data if d.origin == "weight"), None)

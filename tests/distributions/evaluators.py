@@ -1,8 +1,9 @@
-"""A function of a batch, and its derivatives, on the reference evaluator and on JAX."""
+"""A function of a batch, and its derivatives, on the reference evaluator and on backends."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from ppc_numpy import value_and_gradient
 
 from ppc.ir.nodes import Data, Graph
+from ppc.registry import backend
+from ppc.testing.runs import Run
 
 Evaluated = tuple[np.ndarray, np.ndarray]  # values (B,) and gradients (B, operands)
 Inputs = Mapping[str, np.ndarray]
@@ -25,29 +28,22 @@ def on_numpy(graph: Graph, inputs: Inputs, wrt: Sequence[str], dtype: Any) -> Ev
     return values, _columns(gradients, wrt)
 
 
-def on_jax(graph: Graph, inputs: Inputs, wrt: Sequence[str], dtype: Any) -> Evaluated:
-    """The same through the printed code."""
-    import jax
-    from ppc_jax.functions import compile_graph
-
+def on_backend(
+    name: str, graph: Graph, inputs: Inputs, wrt: Sequence[str], dtype: Any
+) -> Evaluated:
+    """The same through the code that a backend prints."""
+    found = backend(name)
+    for package in found.requires:
+        pytest.importorskip(package)
     ((output, _),) = graph.outputs
-    function = compile_graph(graph)
     types = {node.name: node.type.dtype for node in graph if isinstance(node, Data)}
     arrays = {
         name: np.asarray(value, dtype if types[name] == "f32" else np.int32)
         for name, value in inputs.items()
     }
-    fixed = {name: value for name, value in arrays.items() if name not in wrt}
-    size = len(next(iter(arrays.values())))
-
-    def total(moving: Any) -> Any:
-        values = function({**fixed, **moving}, sizes={"B": size})[output]
-        return values.sum(), values
-
-    with jax.enable_x64(dtype == np.float64):
-        compiled = jax.jit(jax.value_and_grad(total, has_aux=True))
-        (_, values), gradients = compiled({name: arrays[name] for name in wrt})
-        return np.asarray(values), _columns(gradients, wrt)
+    ones = {output: np.ones(len(next(iter(arrays.values()))))}
+    values, gradients = Run(found).pulled(graph, arrays, wrt, dtype, cotangents=ones)
+    return values[output], _columns(gradients, wrt)
 
 
 def _columns(gradients: Any, wrt: Sequence[str]) -> np.ndarray:
@@ -60,6 +56,11 @@ def _columns(gradients: Any, wrt: Sequence[str]) -> np.ndarray:
 EVALUATORS = [
     pytest.param(on_numpy, np.float32, 16, id="numpy-float32"),
     pytest.param(on_numpy, np.float64, 16, id="numpy-float64"),
-    pytest.param(on_jax, np.float32, 64, id="jax-float32"),
-    pytest.param(on_jax, np.float64, 64, id="jax-float64", marks=pytest.mark.slow),
+    *(
+        pytest.param(
+            partial(on_backend, name), dtype, 64, id=f"{name}-{dtype.__name__}", marks=marks
+        )
+        for name in ("jax", "tensorflow")
+        for dtype, marks in ((np.float32, ()), (np.float64, pytest.mark.slow))
+    ),
 ]

@@ -16,6 +16,7 @@ LONG_FILES = {
 }
 LONG_FUNCTIONS = {
     "ppc.ir.primitives._rows": "the table itself",
+    "ppc.testing.arrays.cases": "a table too",
 }
 
 

@@ -25,6 +25,9 @@ def _nothing(body: Sequence[Stmt]) -> list[Stmt]:
 class Dialect:
     """How the programs of one backend differ from those of another.
 
+    What is missing in `table`, `standard`, `drawn` or, of those marked *, in `templates` is refused
+    by name where a program needs it.
+
     `templates` are texts of `ppc.emit.quote`. A FORM is `packed` where the parameters are one
     vector inside the loop, `rowwise` where some have a row for each datum, else `plain`:
 
@@ -34,9 +37,9 @@ class Dialect:
         block               `run_block`; holes: batched, packed, why, step
         step_FORM           the body of its step; holes: inputs, args
         in_step_FORM        the parameters in it, where their noise is drawn
-        pack                `pack`
-        update_rows         `take_rows`, `update_rows`: parameters with a row for each datum
-        rows                `take`, `batch_rows`; holes: gathered, rows_key
+        pack                `pack`; without it, no program is of the form `packed`
+        update_rows       * `take_rows`, `update_rows`: parameters with a row for each datum
+        rows              * `take`, `batch_rows`; holes: gathered, rows_key
         small               what the loop calls: `_at`, `_finite`, `_site_grads`
         optimizer           what defines the types of optimisers, if the program has to
         saving              `save_fit`, `load_fit`
@@ -58,8 +61,8 @@ class Dialect:
     donates: bool  # whether `run_block` reuses the memory of the state that it takes
     key: Callable[[Expr], Expr]  # a key from a seed
     fold_in: Callable[[Expr, Expr], Expr]  # a key from a key and a number
-    standard: Callable[[str, Expr, Expr], Expr]  # noise of a kind: by key and shape
-    drawn: Callable[[str, Expr, Sequence[Expr]], Expr]  # a sampler's draw: by key and arguments
+    standard: Mapping[str, Callable[[Expr, Expr], Expr]]  # noise by its kind: of key and shape
+    drawn: Mapping[str, Callable[..., Expr]]  # draws by their sampler: of key and arguments
     constant: Callable[[Expr, DType], Expr]  # an array of the host as one of the library
     rows: Callable[[Expr, int], Expr]  # the `rows` of an array, along an axis
     range: Callable[[Expr], Expr]  # 0, 1, ...

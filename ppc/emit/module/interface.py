@@ -67,12 +67,13 @@ class Interface:
     @property
     def packed(self) -> bool:
         """Small parameters are one vector in the loop; each leaf would cost its own kernels."""
-        return all(len(p.shape) <= 1 and p.rows is None for p in self.program.parameters)
+        small = all(len(p.shape) <= 1 and p.rows is None for p in self.program.parameters)
+        return small and "pack" in self.dialect.templates
 
     @property
     def rowwise(self) -> bool:
         """Whether some parameters have a row for each datum of the batched plate."""
-        return any(p.rows is not None for p in self.program.parameters)
+        return self.program.rowwise
 
     @property
     def drawn(self) -> bool:

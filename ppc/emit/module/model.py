@@ -171,7 +171,7 @@ def noise(io: Interface) -> list[Stmt]:
         key = io.dialect.fold_in(Name("key"), Hex(site_key(n.site)))
         key = io.dialect.fold_in(key, Name("block"))
         shape = Tuple((Name("length"), *(finder.expr(s) for s in n.shape)))
-        fields.append((io.noises[n.name], io.dialect.standard(n.kind, key, shape)))
+        fields.append((io.noises[n.name], io.dialect.standard[n.kind](key, shape)))
     body = finder.bound([Return(Call(Name("Noise"), (), tuple(fields)))])
     params = [Param("key", io.dialect.array), Param("block", io.dialect.array),
               Param("length", Name("int")), Param("data", Name("Data")),

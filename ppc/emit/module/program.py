@@ -8,6 +8,7 @@ from ppc.emit.module import templates
 from ppc.emit.module.declarations import declarations
 from ppc.emit.module.dialect import Dialect
 from ppc.emit.module.interface import Interface
+from ppc.emit.module.lacking import refuse_program
 from ppc.emit.module.model import functions, init_params, loss, noise, prepare
 from ppc.emit.module.running import files, loop
 from ppc.emit.module.scope import imports_used, with_helpers
@@ -27,7 +28,8 @@ WIDTH = 88
 
 
 def emit(dialect: Dialect, program: Program) -> str:
-    """The text of the program."""
+    """The text of the program. Raises CompileError with what the dialect lacks for it."""
+    refuse_program(dialect, program)
     return print_module(module(Interface(program, dialect)))
 
 

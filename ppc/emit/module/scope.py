@@ -10,6 +10,7 @@ from ppc.emit.function import emit_body, helpers_used, used_names
 from ppc.emit.imports import sorted_imports
 from ppc.emit.keys import site_key
 from ppc.emit.module.dialect import Dialect
+from ppc.emit.module.lacking import refuse
 from ppc.emit.names import Names, identifier
 from ppc.emit.printer import print_module
 from ppc.emit.table import Table, size_expr
@@ -150,10 +151,10 @@ class Scope:
             key = self.dialect.fold_in(Name("key"), Hex(site_key(node.site)))
             if node.kind == "draw":
                 args = self._emit(tuple((f"{i}", a) for i, a in enumerate(node.args)))
-                value = self.dialect.drawn(node.sampler, key, list(args.values()))
+                value = self.dialect.drawn[node.sampler](key, *args.values())
             else:
                 shape = Tuple(tuple(self.sizer.expr(s) for s in node.type.shape))
-                value = self.dialect.standard(node.kind, key, shape)
+                value = self.dialect.standard[node.kind](key, shape)
             own = self.names.fresh(node.name)
             self.body.append(Assign(Name(own), value))
             self.inputs[node.name] = Name(own)
@@ -210,7 +211,9 @@ def emit_function(dialect: Dialect, graph: Graph) -> str:
     """The text of a module with `query(key, inputs, *, sizes...)` for a positional graph.
 
     `INPUTS` lists the arrays that it takes by name, `SIZES` the numbers.
+    Raises CompileError with what the dialect lacks for it.
     """
+    refuse(dialect, {f"`{graph.name}`": graph})
     names = Names([*MODULE_NAMES, *dialect.names, "query", "inputs", "INPUTS", "SIZES"])
     used = reached(graph, [name for _, name in graph.outputs], samples=False)
     given = [d for d in graph.data if d.name in used]

@@ -1,0 +1,197 @@
+"""What a backend is.
+
+A backend is a `Backend` under a name of the entry point group `ppc.backends`. It has two parts:
+
+    Dialect   how its programs are printed: a table of primitives, noise, the loop as templates
+    Runner    how they are run in this process: arrays, keys, compiled functions, gradients
+
+All else is shared: what a program consists of, how it is laid out, its command and its files, and
+here how it is loaded and called. `ppc.testing.backend` holds a backend to the contract, and
+docs/adding-a-backend.md makes one.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ppc.diagnostics import StateError
+from ppc.diagnostics.command import MissingFramework
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ppc.emit.module.dialect import Dialect
+    from ppc.emit.program import Program
+    from ppc.ir.nodes import Graph
+
+    Array = NDArray[Any]
+
+
+class Runner(Protocol):
+    """How the programs of a backend are run, with NumPy arrays on the outside.
+
+    An array of the library is whatever the functions of an emitted program take and return.
+    """
+
+    def start(self) -> None:
+        """Import the library, before any text is loaded that imports it; quietly."""
+
+    def key(self, seed: int) -> Any:
+        """What functions of a program take as `key`: the same for the same seed, >= 0."""
+
+    def array(self, values: Array) -> Any:
+        """An array of the library. Floats get the width in force, integers 32 bits."""
+
+    def numpy(self, array: Any) -> Array:
+        """The values of an array of the library, of its width."""
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, compiled for each set of shapes and dtypes that it is called with.
+
+        Its arguments and results are arrays, alone or in tuples, named tuples and dicts.
+        """
+
+    def pulled(
+        self,
+        function: Callable[[dict[str, Any]], dict[str, Any]],
+        at: Mapping[str, Any],
+        cotangents: Mapping[str, Array],
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """`function(at)`, and the gradient of the sum of its results times their cotangents.
+
+        The arrays of `at` and the results are floats, by name. The gradient in an array that
+        nothing depends on is zero.
+        """
+
+    def precision(self, module: ModuleType, dtype: type) -> AbstractContextManager[None]:
+        """Makes the module, and `array`, compute in np.float32 or np.float64 inside `with`.
+
+        Outside it is float32.
+        """
+
+    def optimizer(self, given: object) -> object:
+        """An optimiser of a user as `fit` of a program takes it.
+
+        Raises KindError, with what this backend takes, for what is none.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """How a fit runs."""
+
+    program: Program  # of which the module is the text
+    seed: int
+    epochs: int
+    batch_size: int | None  # None: every step sees all rows
+    learning_rate: float
+    optimizer: object | None  # of the backend's own kind; None: Adam
+    sizes: Mapping[str, int]
+    progress: Callable[[int, Array], bool | None] | None  # steps done, losses so far; True stops
+
+
+@dataclass(frozen=True, slots=True)
+class FitOutcome:
+    """What a fit leaves: parameters on the reals by name, and the loss of each step."""
+
+    parameters: Mapping[str, Array]
+    losses: Array
+    failure: str = ""  # where the loss was first not finite
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A backend: its programs as text, and what they make of data in this process."""
+
+    name: str  # as in `--backend NAME`, and in the entry point group
+    requires: tuple[str, ...]  # the packages that its programs import; emitting needs none
+    dialect: Callable[[], Dialect]  # gives it; called when something is printed
+    runner: Runner
+
+    def emit(self, program: Program) -> str:
+        """The text of a program that stands alone.
+
+        Raises CompileError with every primitive and sampler of it that the dialect lacks.
+        """
+        from ppc.emit.module.program import emit
+
+        return emit(self.dialect(), program)
+
+    def emit_function(self, graph: Graph) -> str:
+        """The text of a module with `query(key, inputs, *, sizes...)` for a positional graph.
+
+        `inputs` are the arrays that it lists as INPUTS, by name; the sizes are listed as SIZES.
+        Raises CompileError as `emit`.
+        """
+        from ppc.emit.module.scope import emit_function
+
+        return emit_function(self.dialect(), graph)
+
+    def load(self, text: str, name: str) -> ModuleType:
+        """The module that an emitted text is; the same text and name give the same module.
+
+        Raises StateError where a package of `requires` is not installed.
+        """
+        from ppc.emit.load import load
+
+        for package in self.requires:
+            if find_spec(package) is None:
+                raise StateError(MissingFramework(backend=self.name, package=package))
+        self.runner.start()
+        return load(text, name)
+
+    def fit(
+        self, module: ModuleType, arrays: Mapping[str, Array], settings: FitSettings
+    ) -> FitOutcome:
+        """Run `fit` of an emitted program on checked data, in the order of its columns.
+
+        Raises KindError for what is no optimiser of this backend.
+        """
+        import numpy as np
+
+        from ppc.emit.module.interface import Interface
+
+        given = settings.optimizer
+        options: dict[str, Any] = {
+            "epochs": settings.epochs,
+            "learning_rate": settings.learning_rate,
+            "optimizer": None if given is None else self.runner.optimizer(given),
+        }
+        if settings.batch_size is not None:
+            options["batch_size"] = settings.batch_size
+        if settings.sizes:
+            options["sizes"] = module.Sizes(**settings.sizes)
+        if settings.progress is not None:
+            progress = settings.progress
+            options["callback"] = lambda fit, total: progress(total, fit.losses)
+        data = module.prepare(*arrays.values())
+        try:
+            fit = module.fit(self.runner.key(settings.seed), data, **options)
+        except FloatingPointError as error:  # the program's own finding, in its own words
+            return FitOutcome({}, np.zeros(0, np.float32), failure=str(error))
+        params = Interface(settings.program, self.dialect()).by_name(fit.params)
+        found = {name: self.runner.numpy(x) for name, x in params.items()}
+        return FitOutcome(found, np.asarray(fit.losses))
+
+    def call(
+        self, module: ModuleType, inputs: Mapping[str, Array], sizes: Mapping[str, int], seed: int
+    ) -> dict[str, Array]:
+        """Run `query` of a module of `emit_function`, compiled once for each set of sizes."""
+        static = tuple((name, int(sizes[name])) for name in module.SIZES)
+        used = {name: self.runner.array(inputs[name]) for name in module.INPUTS}
+        out = _query(self.runner.compiled, module, static)(self.runner.key(seed), used)
+        return {name: self.runner.numpy(value) for name, value in out.items()}
+
+
+@functools.lru_cache(maxsize=256)
+def _query(
+    compiled: Callable[..., Any], module: ModuleType, sizes: tuple[tuple[str, int], ...]
+) -> Callable[..., dict[str, Any]]:
+    query: Callable[..., dict[str, Any]] = compiled(functools.partial(module.query, **dict(sizes)))
+    return query
