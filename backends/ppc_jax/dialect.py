@@ -50,8 +50,11 @@ DIALECT = Dialect(
         "normal": partial(call, "jr.normal"),
         "gumbel": partial(call, "jr.gumbel"),
     },
-    drawn={"log_gamma": partial(call, "jr.loggamma"),
-        "poisson": _poisson, "binomial": partial(call, "jr.binomial")},
+    drawn={
+        "log_gamma": partial(call, "jr.loggamma"),
+        "poisson": _poisson,
+        "binomial": partial(call, "jr.binomial"),
+    },
     constant=_constant,
     rows=_rows,
     range=lambda size: call("jnp.arange", size),

@@ -114,4 +114,4 @@ def models() -> tuple[Model, ...]:
 
 def _batched(name: str, model: str, guide: str | None, observed: str) -> Model:
     options = Options((observed,), ("N",))
-    return Model(name, parse_graph(model), guide and parse_graph(guide) or None, options)
+    return Model(name, parse_graph(model), (guide and parse_graph(guide)) or None, options)

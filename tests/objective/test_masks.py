@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from graph_runs import RUNS
 from model_suite import after, loss_after
 from ppc_numpy import evaluate, random_inputs, value_and_gradient
 
@@ -14,6 +11,8 @@ from ppc.compiler import as_function
 from ppc.diagnostics import DataError
 from ppc.inference.data import check
 from ppc.objective import functions
+from ppc.registry import backend
+from ppc.testing.runs import Run
 
 N = 9
 
@@ -46,8 +45,8 @@ def test_excluded_data_touch_neither_value_nor_derivative(site: str) -> None:
         np.testing.assert_array_equal(now[1][name], before[1][name], err_msg=name)
 
 
-@pytest.mark.parametrize("backend", RUNS)
-def test_backends_agree_where_excluded_data_are_no_numbers(backend: str) -> None:
+@pytest.mark.parametrize("name", ["jax", "tensorflow"])
+def test_backends_agree_where_excluded_data_are_no_numbers(name: str) -> None:
     c = after("masked_sites", "split")
     density = as_function(functions.log_density(c.graphs["model"]))
     values = spoilt(point())
@@ -55,15 +54,15 @@ def test_backends_agree_where_excluded_data_are_no_numbers(backend: str) -> None
     sites = {"w": np.array(0.3), "spread": np.array(1.2), "z": rng.normal(size=N)}
     names = ("seen", "x", "pair", "wait", "count")
     inputs = {**sites, **{n: values[n] for n in names}, "count": np.arange(N) % 4.0}
-    renamed = replace(density, outputs=(("y", density.outputs[0][1]),))
     expected = evaluate(density, inputs, sizes={"N": N})["log_density"]
-    run = RUNS[backend]()
-    with run.precision(np.float64):
-        value, slopes = run.pulled(renamed, inputs, list(sites), sizes={"N": N})
-    np.testing.assert_allclose(value, expected, rtol=1e-10)
+    values, slopes = Run(backend(name)).pulled(
+        density, inputs, list(sites), np.float64,
+        cotangents={"log_density": np.ones(())}, sizes={"N": N},
+    )  # fmt: skip
+    np.testing.assert_allclose(values["log_density"], expected, rtol=1e-10)
     reference = value_and_gradient(density, inputs, "log_density", list(sites), sizes={"N": N})[1]
-    for name, slope in slopes.items():
-        np.testing.assert_allclose(slope, reference[name], rtol=1e-9, atol=1e-12, err_msg=name)
+    for site, slope in slopes.items():
+        np.testing.assert_allclose(slope, reference[site], rtol=1e-9, atol=1e-12, err_msg=site)
     assert (slopes["z"] != 0).all()  # the counts read every z
 
 
