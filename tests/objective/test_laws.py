@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from model_suite import NAMES, case, loss_after
+from model_suite import NAMES, after, case, loss_after
 from ppc_frontend.api import compile_file
 from ppc_numpy import evaluate, random_inputs
 
@@ -18,10 +18,21 @@ N = 7  # rows: no multiple of a batch
 SUBSAMPLED = [name for name in NAMES if case(name).options.subsample]
 
 
-def full_point(graph: Graph) -> dict[str, np.ndarray]:
-    """Inputs for all rows, each of weight 1."""
-    point = random_inputs(graph, np.random.default_rng(0), sizes={"N": N}, axis_sizes={"N": N})
-    return {**point, "N_weight": np.ones(N)}
+def full_point(name: str) -> tuple[Graph, dict[str, np.ndarray]]:
+    """A loss, and inputs of it for all rows, each of weight 1.
+
+    What a batch cannot compute of itself, such as the numbers of its rows, is prepared from all.
+    """
+    rng, known = np.random.default_rng(0), {"N": N}
+    graphs = after(name, "stage").graphs
+    whole = random_inputs(loss_after(name, "objective"), rng, sizes=known, axis_sizes=known)
+    data = {node.name for node in loss_after(name, "objective").data}
+    given = {n: whole[n] for n in graphs["loss"].by_name() if n in data & set(whole)}
+    point = random_inputs(graphs["loss"], rng, sizes=known, axis_sizes=known, given=given)
+    if "prepare" in graphs:
+        needed = {node.name: whole[node.name] for node in graphs["prepare"].data}
+        point |= evaluate(graphs["prepare"], needed, sizes=known, axis_sizes=known)
+    return graphs["loss"], {**point, "N_weight": np.ones(N)}
 
 
 def rows_of(graph: Graph, point: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -35,8 +46,7 @@ def rows_of(graph: Graph, point: dict[str, np.ndarray], rows: np.ndarray) -> dic
 
 @pytest.mark.parametrize("name", SUBSAMPLED)
 def test_the_mean_over_the_batches_of_an_epoch_is_the_full_loss(name: str) -> None:
-    graph = loss_after(name, "objective")
-    point = full_point(graph)
+    graph, point = full_point(name)
     whole = evaluate(graph, point, sizes={"N": N})
     order = np.random.default_rng(1).permutation(N)
     batches = [order[i::3] for i in range(3)]  # of 3, 2 and 2 rows
@@ -53,13 +63,12 @@ def test_the_mean_over_the_batches_of_an_epoch_is_the_full_loss(name: str) -> No
 
 @pytest.mark.parametrize("name", SUBSAMPLED)
 def test_the_order_of_the_rows_changes_nothing(name: str) -> None:
-    graph = loss_after(name, "objective")
-    point = full_point(graph)
+    graph, point = full_point(name)
     point["N_weight"] = np.random.default_rng(2).uniform(size=N)
     moved = rows_of(graph, point, np.random.default_rng(3).permutation(N))
-    before, after = (evaluate(graph, p, sizes={"N": N}) for p in (point, moved))
-    for site, term in before.items():
-        np.testing.assert_allclose(after[site], term, rtol=1e-12, atol=1e-12, err_msg=site)
+    then, now = (evaluate(graph, p, sizes={"N": N}) for p in (point, moved))
+    for site, term in then.items():
+        np.testing.assert_allclose(now[site], term, rtol=1e-12, atol=1e-12, err_msg=site)
 
 
 def compiled(tmp_path: Path, text: str, observed: tuple[str, ...], *, guide: bool = False,
