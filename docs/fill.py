@@ -180,17 +180,20 @@ def _vocabulary() -> str:
 
 
 def _benchmarks() -> str:
-    """The recorded figures, but for those of programs that stand in for emitted ones."""
+    """The recorded figures."""
     rows = []
     for path in sorted((ROOT / "bench" / "results").glob("*.json")):
         result = json.loads(path.read_text("utf-8"))
-        if result["details"].get("program") == "emitted":
-            unit = "" if result["unit"] == "ratio" else f" {result['unit']}"
-            interval = [f"{result[end]:.2f}" for end in ("low", "high") if result[end] is not None]
-            digits = 0 if unit else 2
-            figure = f"{result['value']:.{digits}f}{unit}"
-            rows.append((result["title"], figure, " to ".join(interval)))
+        unit = result["unit"]
+        interval = [
+            _figure(result[end], unit) for end in ("low", "high") if result[end] is not None
+        ]
+        rows.append((result["title"], _figure(result["value"], unit), " to ".join(interval)))
     return _table("what | figure | interval", rows)
+
+
+def _figure(value: float, unit: str) -> str:
+    return f"{value:.2f}" if unit == "ratio" else f"{value:.3g} {unit}"
 
 
 _TABLES: Mapping[str, Callable[[], str]] = {

@@ -205,19 +205,31 @@ def draws(backend: Backend, distribution: Distribution, given: tuple[str, ...]) 
     return PASSED
 
 
+# Arguments of the samplers, column by column; a sampler without them is a KeyError.
+ARGUMENTS: Mapping[str, tuple[tuple[float, ...], ...]] = {
+    "log_gamma": ((0.05, 0.7, 3.0, 9.9, 12.0, 900.0),),
+    "poisson": ((0.05, 0.7, 3.0, 9.9, 12.0, 900.0),),
+    "binomial": ((1.0, 5.0, 20.0, 400.0), (0.3, 0.9, 0.05, 0.5)),
+}
+
+
 def noise_has_its_distribution(backend: Backend, kind: NoiseKind, sampler: str) -> str:
     """Noise from a key: its distribution, and that other keys and sites give other noise."""
     b = Builder("noise", "function")
     type_ = Tensor("f32", (), (Size.of(DRAWS),))
-    concentrations = np.resize(np.asarray([0.05, 0.7, 3.0, 9.9, 12.0, 900.0], np.float32), DRAWS)
-    args = [b.data("at", type_)] if sampler else []
+    points = ARGUMENTS[sampler] if sampler else ()
+    given = {
+        f"at_{i}": np.resize(np.asarray(column, np.float32), DRAWS)
+        for i, column in enumerate(points)
+    }
+    args = [b.data(name, type_) for name in given]
     for site in ("x", "y"):
         node = b.noise(f"{site}_noise", kind, type_, site=site, args=args, sampler=sampler)
         b.output(site, node)
     graph = b.build()
     if words := refusal(backend, graph):
         return words
-    given = {"at": concentrations} if sampler else {}
+    which = np.resize(np.arange(len(points[0])), DRAWS) if points else np.zeros(DRAWS, int)
     rng = np.random.default_rng(8)
     for dtype in DTYPES:
         found = Run(backend).value(graph, given, dtype, seed=3)
@@ -225,8 +237,9 @@ def noise_has_its_distribution(backend: Backend, kind: NoiseKind, sampler: str) 
         assert (found["x"] != found["y"]).any(), "two sites have the same noise"
         want = evaluate(graph, random_inputs(graph, rng, given=given))
         for site, x in found.items():
-            for at in set(concentrations) if sampler else [None]:
-                chosen = np.ones(DRAWS, bool) if at is None else concentrations == at
+            for i in np.unique(which):
+                at = [column[i] for column in points]
+                chosen = which == i
                 same_distribution(x[chosen], want[site][chosen], f"{sampler or kind} at {at}")
         both = np.corrcoef(np.argsort(np.argsort(found["x"])), np.argsort(np.argsort(found["y"])))
         if not sampler:

@@ -44,6 +44,14 @@ def test_every_distribution_is_on_its_page():
     assert [line[4:] for line in text.splitlines() if line.startswith("### ")] == [*DISTRIBUTIONS]
 
 
+def test_every_recorded_figure_is_in_the_readme(fill: ModuleType):
+    results = [*(ROOT / "bench" / "results").glob("*.json")]
+    table = re.search(r"<!-- ppc: benchmarks -->\n(.*?)<!-- ppc end -->",
+                      (ROOT / "README.md").read_text("utf-8"), re.DOTALL)  # fmt: skip
+    assert table is not None and results
+    assert len(table[1].strip().splitlines()) == 2 + len(results)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path):
     for target in re.findall(r"\]\(([^)#]+)", page.read_text("utf-8")):

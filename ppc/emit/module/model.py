@@ -69,7 +69,7 @@ def prepare(io: Interface) -> Stmt:
     names = io.names.nested()
     own = {c.name: names.fresh(c.name) for c in given}
     values: dict[str, Expr] = {c.name: Name(own[c.name]) for c in given}
-    body: list[Stmt] = []
+    scope = None
     if io.program.prepare is not None:
         inputs: dict[str, Expr] = {
             c.name: call("np.asarray", Name(own[c.name]), Name("float"))
@@ -79,11 +79,11 @@ def prepare(io: Interface) -> Stmt:
         roots = [Root(Name(own[c.name]), c.shape) for c in given]
         scope = Scope(io.dialect, io.program.prepare, names, inputs, roots, {}, table=host.TABLE)
         values |= scope.emit()
-        body += scope.finished()
     fields = []
     for c in io.program.columns:
         fields.append((io.columns[c.name], io.dialect.constant(values[c.name], c.dtype)))
-    body.append(Return(Call(Name("Data"), (), tuple(fields))))
+    made = Return(Call(Name("Data"), (), tuple(fields)))
+    body = [made] if scope is None else scope.finished(made)
     params = [Param(own[c.name], dotted("np.ndarray")) for c in given]
     doc = "The data as the loop reads them."
     if io.program.prepare is not None:
