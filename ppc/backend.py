@@ -6,8 +6,7 @@ A backend is a `Backend` under a name of the entry point group `ppc.backends`. I
     Runner    how they are run in this process: arrays, keys, compiled functions, gradients
 
 All else is shared: what a program consists of, how it is laid out, its command and its files, and
-here how it is loaded and called. `ppc.testing.backend` holds a backend to the contract, and
-docs/adding-a-backend.md makes one.
+here how it is loaded and called. `ppc.testing.backend` holds a backend to the contract.
 """
 
 from __future__ import annotations

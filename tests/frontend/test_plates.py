@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from ppc_frontend import compile_source
+from ppc_numpy import evaluate
+from scipy.stats import norm
 
 from ppc.diagnostics import CompileError
 from ppc.ir.nodes import Graph
+from ppc.objective.functions import log_density
 from ppc.spans import Source
 
 HEAD = """
@@ -147,3 +151,18 @@ def model():
     told = str(caught.value)
     assert "the plate a is opened inside b here, and b inside a elsewhere" in told
     assert "model.py:11:26" in told and "model.py:9:26" in told
+
+
+FIRST = ["with inf.datamodel(J):\n        theta = ", "for j in range(J):\n        theta[j] = "]
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_rows_of_a_closed_plate_are_an_array_in_a_loop_over_it(first: str) -> None:
+    model = graph(
+        f"def model(J):\n    {first}inf.Normal(0.0, 1.0)\n"
+        "    for j in range(J):\n        y[j] = inf.Normal(np.sum(theta) + theta[j], 2.0)\n"
+    )
+    theta, y = np.random.default_rng(0).normal(size=(2, 5))
+    found = evaluate(log_density(model), {"theta": theta, "y": y})["log_density"]
+    expected = norm(0, 1).logpdf(theta).sum() + norm(theta.sum() + theta, 2).logpdf(y).sum()
+    np.testing.assert_allclose(found, expected, rtol=1e-13)

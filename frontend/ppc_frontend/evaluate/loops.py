@@ -195,18 +195,32 @@ def vectorised(
     mine = list(bound_in(node.body))
     before = {name: frame.variables[name] for name in mine if name in frame.variables}
     with opened(ctx, found.count, variable, span, head) as (loop, i):
+        rows = _as_wholes(ctx, frame, loop.axis)
         bind(found.element(i))
         for name, outer in before.items():
             frame.variables[name] = Carried(name, outer, loop)
         for name in targets_in(node.body):
             _declare(ctx, frame, name)
         body()
+    for name, (row, whole) in rows.items():
+        if frame.variables.get(name) is whole:
+            frame.variables[name] = row
     for name in dict.fromkeys([*mine, *target_names(node.target)]):
         if name in frame.variables:
             frame.variables[name] = _after(ctx, frame.variables[name], loop)
     bind(found.last())
     if not ctx.is_unrolled(span):
         ctx.notes.append(LoopVectorised(about=variable, plate=loop.axis, span=head))
+
+
+def _as_wholes(ctx: Context, frame: Frame, axis: str) -> dict[str, tuple[Value, Value]]:
+    """Rows of a plate that is closed, which a loop over it reads by index or whole, as arrays."""
+    found: dict[str, tuple[Value, Value]] = {}
+    for name, value in frame.variables.items():
+        if isinstance(value, Value) and axis in value.type.axes:
+            found[name] = value, ctx.op("from_axis", value, axis=axis)
+    frame.variables.update({name: whole for name, (_, whole) in found.items()})
+    return found
 
 
 def note_unrolled(ctx: Context, frame: Frame, node: cst.For) -> None:
