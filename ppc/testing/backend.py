@@ -23,7 +23,7 @@ from ppc.testing.checks import Check as Check
 def conformance(backend: str | Backend, *, only: str = "") -> list[Check]:
     """The checks of a backend, or of the installed one of that name.
 
-    `only` keeps those whose names begin so: "primitive/", "distribution/", "program/", "runner/".
+    `only` keeps those whose names begin so: "primitive/", "noise/", "distribution/".
     """
     found = registry.backend(backend) if isinstance(backend, str) else backend
     made = (check for part in (primitives, distributions) for check in part.checks(found))
