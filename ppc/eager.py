@@ -22,7 +22,6 @@ from ppc.diagnostics.command import NotAvailable, NoTruthValue
 from ppc.diagnostics.data import BadNumber, WrongKind
 from ppc.distributions import DISTRIBUTIONS, Distribution
 from ppc.inference.methods import next_seed
-from ppc.ir import ops
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Sample
 from ppc.ir.types import Tensor as Type
@@ -68,7 +67,7 @@ def record(
     if site is not None:
         return RandomVariable(node, name or _unnamed(), site.distribution)
     tensor = Tensor(node)
-    return tensor if any(node.parents) else _plain(draw([tensor], None)[0])
+    return tensor if any(node.parents) else plain(draw([tensor], None)[0])
 
 
 def calling_span() -> Span:
@@ -257,7 +256,7 @@ class Tensor:
         Raises KindError (a TypeError) or QueryError (a ValueError) for a size that is none.
         """
         if size is None:
-            return _plain(draw([self], None, seed)[0])
+            return plain(draw([self], None, seed)[0])
         shape = leading_shape(size)
         drawn = draw([self], int(np.prod(shape)), seed)[0]
         return drawn.reshape(*shape, *self.shape)
@@ -330,7 +329,7 @@ class RandomVariable(Tensor):
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters at one joint draw of what they depend on."""
-        return {name: _plain(array) for name, array in self._arguments(None).items()}
+        return {name: plain(array) for name, array in self._arguments(None).items()}
 
     def log_prob(self, value: Any, *, seed: int | None = None) -> Any:
         """log p(value), batch-shaped; parents that are random are drawn anew.
@@ -339,7 +338,7 @@ class RandomVariable(Tensor):
         """
         dtype = self._row.dtype
         given = np.asarray(value, np.float64 if dtype == "f32" else np.int64)
-        return _plain(
+        return plain(
             self._at_parameters(
                 lambda dist, args, v: dist.log_density(v, args), seed, given
             ).astype(np.float32)
@@ -372,7 +371,7 @@ class RandomVariable(Tensor):
             raise QueryError(NotAvailable(what="cdf", distribution=self.distribution))
         at = np.asarray(value, np.float64)
         result = self._at_parameters(lambda dist, args, v: function(v, args), seed, at)
-        return _plain(result.astype(np.float32))
+        return plain(result.astype(np.float32))
 
     def __getattr__(self, name: str) -> Any:
         # A parameter by its name, as in InferPy and TFP: `x.loc`.
@@ -392,7 +391,7 @@ class RandomVariable(Tensor):
         if function is None:
             raise QueryError(NotAvailable(what=name, distribution=self.distribution))
         result = self._at_parameters(lambda dist, args, _: function(args), seed, np.zeros(()))
-        return _plain(result.astype(np.float32))
+        return plain(result.astype(np.float32))
 
     def _arguments(self, seed: int | None) -> dict[str, Array]:
         """Every parameter at one joint draw, broadcast so that trailing dimensions match."""
@@ -430,13 +429,8 @@ def _full_parameters(recording: Recording, site: Sample, row: Distribution) -> d
         value, parameter = builder.value(node), row.parameter(name)
         event = parameter.event_rank if parameter else 0
         own = value.type.shape[value.type.rank - event :]
-        missing = [a for a in site.type.axes if a not in value.type.axes]
-        if missing or (event and value.type.rank > event):
-            value = ops.broadcast_to(value, (*batch, *own))
-        for axis in missing:
-            size = builder.axes[axis].size
-            rows = ops.broadcast_to(value, (size, *value.type.shape))
-            value = builder.op("to_axis", rows, axis=axis)
+        if set(site.type.axes) - set(value.type.axes) or (event and value.type.rank > event):
+            value = functions.on_plates(builder, value, site, (*batch, *own))
         full[name] = value
     return full
 
@@ -446,6 +440,6 @@ def _type_of(array: Array) -> Type:
     return Type(dtype).with_shape(array.shape)  # type: ignore[arg-type]  # the table has dtypes only
 
 
-def _plain(array: Any) -> Any:
+def plain(array: Any) -> Any:
     """A number where an array is one, as TensorFlow's sessions return it."""
     return array[()] if isinstance(array, np.ndarray) and not array.ndim else array

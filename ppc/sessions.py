@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
-import numpy as np
-
 from ppc.diagnostics import KindError, QueryError
 from ppc.diagnostics.data import BadNumber, WrongKind
-from ppc.eager import Tensor, draw
+from ppc.eager import Tensor, draw, plain
 
 FLOAT = "float32"
 
@@ -61,8 +59,7 @@ def _collect(fetches: Any, wanted: list[Tensor]) -> None:
 
 def _filled(fetches: Any, drawn: Any) -> Any:
     if isinstance(fetches, Tensor):
-        value = next(drawn)
-        return value[()] if isinstance(value, np.ndarray) and not value.ndim else value
+        return plain(next(drawn))
     if isinstance(fetches, Mapping):
         return {key: _filled(item, drawn) for key, item in fetches.items()}
     if isinstance(fetches, list | tuple):

@@ -58,6 +58,8 @@ class Loop:
     key: Span  # the statement or expression: what an unrolled one is known by
     span: Span  # of what it goes through
     count: Size
+    rows: frozenset[str] = frozenset()  # the nodes that varied over its axis before it began
+    writes: frozenset[str] = frozenset()  # the arrays of which its body writes elements
 
 
 @dataclass(slots=True)
@@ -144,6 +146,17 @@ class Context:
     def rows(self) -> list[str]:
         """The axes of all plates and loops around: those of a random variable that is made here."""
         return [*(plate.axis for plate in self.plates), *(loop.axis for loop in self.loops)]
+
+    def seen(self, value: Any) -> Any:
+        """What a name or element holds, as the loops around see it.
+
+        Rows of a plate that is closed are an array to a loop over the same axis, not its own row.
+        """
+        if isinstance(value, Value):
+            for loop in self.loops:
+                if value.name in loop.rows:
+                    value = self.op("from_axis", value, axis=loop.axis)
+        return value
 
     def place(self, value: Any) -> Span | None:
         """Where a value was made."""

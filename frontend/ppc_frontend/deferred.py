@@ -26,7 +26,7 @@ from ppc_frontend.evaluate.indexing import Slice, subscript
 from ppc_frontend.live import Live
 from ppc_frontend.sites import open_axis
 from ppc_frontend.tensors import given, tensor
-from ppc_frontend.values import Bound, Given, Ref, RejectedError
+from ppc_frontend.values import Given, Ref, RejectedError
 from ppc_frontend.vocabulary import elementwise
 
 OPERATORS = {
@@ -169,9 +169,6 @@ class Recording:
         if isinstance(path, str):
             found = vocabulary.constant(path)
             return found[0] if found is not None else Ref(path)
-        if callable(obj) and getattr(obj, "__name__", "") == "<lambda>":
-            # A branch of `tf.case`: it takes nothing, and what it returns is the branch.
-            return Bound(Ref("tensorflow.identity"), (self._argument(obj()),), {})
         assert self.ctx.live is not None
         value = self.ctx.live("array", obj)
         return given(self.ctx, value) if isinstance(value, Given) else value

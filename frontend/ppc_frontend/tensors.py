@@ -85,7 +85,7 @@ def _sequence(ctx: Context, items: list[Any]) -> Value:
     constant = literal(items)
     if constant is not None:
         return _constant(ctx, constant)
-    parts = [_tensor(ctx, item) for item in items]
+    parts = [_tensor(ctx, ctx.seen(item)) for item in items]
     return stack(ctx, parts, 0)
 
 

@@ -120,20 +120,12 @@ def fit(
     module = found.load(found.emit(plan), f"fit_{plan.name}")
     arrays = {column.name: checked.arrays[column.name] for column in plan.columns if column.given}
     with _Progress(progress, method.epochs) as bar:
-        outcome = found.fit(
-            module,
-            arrays,
-            registry.FitSettings(
-                program=plan,
-                seed=seed,
-                epochs=method.epochs,
-                batch_size=batch_size,
-                learning_rate=method.learning_rate,
-                optimizer=method.optimizer,
-                sizes={n: checked.sizes.get(n, v or 0) for n, v in plan.hypers.items()},
-                progress=bar,
-            ),
-        )
+        settings = registry.FitSettings(
+            program=plan, seed=seed, epochs=method.epochs, batch_size=batch_size,
+            learning_rate=method.learning_rate, optimizer=method.optimizer,
+            sizes={n: checked.sizes.get(n, v or 0) for n, v in plan.hypers.items()}, progress=bar,
+        )  # fmt: skip
+        outcome = found.fit(module, arrays, settings)
     if outcome.failure:
         raise DataError(NonFiniteLoss(where=outcome.failure))
     method.record(outcome.losses)

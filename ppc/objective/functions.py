@@ -110,7 +110,7 @@ def _between(model: Graph, name: str, move: Move) -> Graph:
         given = builder.value(site.name)
         bijection, bounds = _bijection(builder, dist, args)
         value = rename(builder, move(bijection, given, bounds), f"{site.name}_moved")
-        builder.output(site.name, _on_plates(builder, value, site, site.type.shape))
+        builder.output(site.name, on_plates(builder, value, site, site.type.shape))
         return value if name == "constrain" else given
 
     inline(builder, model, moved)
@@ -135,7 +135,7 @@ def unconstrained_log_density(model: Graph) -> Graph:
             if bijection.name != "identity":
                 jacobian = bijection.log_det(given, *bounds)
                 jacobian = score.where_counted(builder, site, jacobian)
-                jacobian = _on_plates(builder, jacobian, site, site.type.shape)
+                jacobian = on_plates(builder, jacobian, site, site.type.shape)
                 terms.append(ops.sum_axes(ops.sum_all(jacobian), jacobian.type.axes))
             builder.inside.add(value.name)
         density = rename(
@@ -347,7 +347,7 @@ def _mean(
     shape = (
         site.type.shape if dist.probabilities is None else (*site.type.shape, mean.type.shape[-1])
     )
-    mean = _on_plates(builder, mean, site, shape)
+    mean = on_plates(builder, mean, site, shape)
     if DRAWS not in mean.type.axes:
         return mean
     return ops.sum_axes(mean, (DRAWS,)) / builder.dim(builder.axes[DRAWS].size)
@@ -364,10 +364,10 @@ def _with_draws(builder: Builder, value: Value) -> Value:
 
 def _full(term: Value, site: Sample, dist: Distribution, builder: Builder) -> Value:
     """A density broadcast to the plates and batch shape of its site."""
-    return _on_plates(builder, term, site, site.type.shape[: site.type.rank - dist.event_rank])
+    return on_plates(builder, term, site, site.type.shape[: site.type.rank - dist.event_rank])
 
 
-def _on_plates(builder: Builder, value: Value, site: Sample, shape: tuple[Size, ...]) -> Value:
+def on_plates(builder: Builder, value: Value, site: Sample, shape: tuple[Size, ...]) -> Value:
     """`value` repeated to a shape and along every plate of a site."""
     value = ops.broadcast_to(value, shape)
     for axis in site.type.axes:

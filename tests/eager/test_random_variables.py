@@ -38,7 +38,7 @@ def test_variables_that_are_drawn_together_share_their_ancestors() -> None:
 
 def test_a_session_draws_nested_structures_jointly() -> None:
     a = inf.Normal(0.0, 100.0)
-    b = inf.Deterministic(a) if hasattr(inf, "Deterministic") else a * 1.0
+    b = a * 1.0
     first, rest = inf.get_session().run([a, {"b": b, "twice": (2 * a, "as it is")}])
     assert rest["b"] == first and rest["twice"][0] == 2 * first
     assert rest["twice"][1] == "as it is"
@@ -97,7 +97,9 @@ def test_rows_of_a_plate_lead_the_shape() -> None:
     assert stats.kstest(left, stats.norm(0, 0.5).cdf).pvalue > 1e-4
     shared = np.cov(drawn_x[:, :, 0].T)  # rows share `loc`: covariance 1, variance 2
     off = shared[~np.eye(10, dtype=bool)]
-    assert abs(off.mean() - 1.0) < 0.2 and abs(np.diag(shared).mean() - 2.0) < 0.3
+    # var(xy) is 2 * 2 + 1 and 2 * 2**2; the mean over rows that share `loc` varies less.
+    assert abs(off.mean() - 1.0) < 5 * np.sqrt(5 / (DRAWS // 10))
+    assert abs(np.diag(shared).mean() - 2.0) < 5 * np.sqrt(8 / (DRAWS // 10))
     assert x.log_prob(np.zeros((10, 3))).shape == (10, 3)
     with inf.datamodel():
         assert inf.Normal(0.0, 1.0).shape == (1,)

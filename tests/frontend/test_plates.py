@@ -153,15 +153,24 @@ def model():
     assert "model.py:11:26" in told and "model.py:9:26" in told
 
 
-FIRST = ["with inf.datamodel(J):\n        theta = ", "for j in range(J):\n        theta[j] = "]
+ROWS = "with inf.datamodel(J):\n        theta = inf.Normal(0.0, 1.0)\n    "
+FIRST = {
+    "with": ROWS,
+    "for": "for j in range(J):\n        theta[j] = inf.Normal(0.0, 1.0)\n    ",
+}
+LOOP = "for j in range(J):\n        y[j] = inf.Normal({}, 2.0)\n"
+READINGS = {
+    **{f"after {name}": f"{first}{LOOP}" for name, first in FIRST.items()},
+    "in a helper": ROWS + "def whole():\n        return np.sum(theta)\n    " + LOOP,
+    "in a list": ROWS + "both = [theta, 1.0]\n    " + LOOP,
+}
+SUMS = {"in a helper": "whole() + theta[j]", "in a list": "np.sum(both[0]) + theta[j]"}
 
 
-@pytest.mark.parametrize("first", FIRST)
-def test_rows_of_a_closed_plate_are_an_array_in_a_loop_over_it(first: str) -> None:
-    model = graph(
-        f"def model(J):\n    {first}inf.Normal(0.0, 1.0)\n"
-        "    for j in range(J):\n        y[j] = inf.Normal(np.sum(theta) + theta[j], 2.0)\n"
-    )
+@pytest.mark.parametrize("case", READINGS)
+def test_rows_of_a_closed_plate_are_an_array_in_a_loop_over_it(case: str) -> None:
+    loc = SUMS.get(case, "np.sum(theta) + theta[j]")
+    model = graph(f"def model(J):\n    {READINGS[case].format(loc)}")
     theta, y = np.random.default_rng(0).normal(size=(2, 5))
     found = evaluate(log_density(model), {"theta": theta, "y": y})["log_density"]
     expected = norm(0, 1).logpdf(theta).sum() + norm(theta.sum() + theta, 2).logpdf(y).sum()

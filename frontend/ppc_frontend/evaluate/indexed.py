@@ -227,12 +227,18 @@ def read(ctx: Context, it: Indexed, items: Sequence[Any]) -> Value:
         if places == part.at:
             rest = [*[WHOLE] * ctx.lead(part.value), *items[n:]]
             return index(ctx, part.value, rest) if items[n:] else part.value
-    if any(loop in ctx.loops for part in it.parts for loop in part.loops) or not it.parts:
+    if _being_written(ctx, it):
         carry.element(ctx, it.name, items)
     if len(it.parts) == 1 and it.base is None and _regular(it.parts[0]):
         return _of_part(ctx, it.parts[0], items)
     lead = [WHOLE] * ctx.lead(it.parts[0].value)
     return index(ctx, whole(ctx, it), [*lead, *items])
+
+
+def _being_written(ctx: Context, it: Indexed) -> bool:
+    """Whether a loop around writes it, so that other rounds have elements of it."""
+    own = any(loop in ctx.loops for part in it.parts for loop in part.loops)
+    return own or not it.parts or any(it.name in loop.writes for loop in ctx.loops[it.depth :])
 
 
 def _regular(part: Part) -> bool:
@@ -289,7 +295,7 @@ def _picked(ctx: Context, value: Value, at: Position, item: Any) -> Value:
 
 def whole(ctx: Context, it: Indexed) -> Value:
     """All elements as one array; plates that are open stay plates."""
-    if any(loop in ctx.loops for part in it.parts for loop in part.loops) or not it.parts:
+    if _being_written(ctx, it):
         carry.element(ctx, it.name, [])
     if len(it.parts) == 1 and _complete(ctx, it):
         return _opened(ctx, it.parts[0], 0)
@@ -388,10 +394,3 @@ def refuse_use(ctx: Context, it: Indexed, what: str) -> NoReturn:
             carry.unroll(ctx, loop, f"{what} of `{it.name}` is used")
     others = tuple((part.span, "they are written here") for part in it.parts[:1])
     ctx.refuse(wrong.UsedWhole(span=ctx.span, what=what, name=it.name, others=others))
-
-
-def of_value(value: Value, axes: Sequence[str], span: Span, name: str = "it") -> Indexed:
-    """What plates that are closed hold, as an array over their rows."""
-    it = Indexed(name, "array", 0)
-    it.parts.append(Part(tuple(Position(axis) for axis in axes), value, (), span))
-    return it

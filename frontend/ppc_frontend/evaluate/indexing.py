@@ -44,7 +44,7 @@ def subscript(ctx: Context, value: Any, items: list[Any]) -> Any:
         key = ctx.fixed(key)
     needs_number(ctx, key, "a key")
     try:
-        return value[key]
+        return ctx.seen(value[key])
     except (KeyError, IndexError):
         ctx.refuse(wrong.NoElement(span=ctx.span, what=describe(value), key=repr(key)))
     except TypeError as error:

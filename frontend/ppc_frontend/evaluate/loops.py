@@ -10,7 +10,7 @@ evaluation start again with the loop unrolled (`carry.stopped`), if it is short 
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -159,14 +159,18 @@ def _names(hint: str) -> Iterator[str]:
 
 @contextmanager
 def opened(
-    ctx: Context, count: Size, variable: str, key: Span, span: Span
+    ctx: Context, count: Size, variable: str, key: Span, span: Span, writes: Iterable[str] = ()
 ) -> Iterator[tuple[Loop, Value]]:
     """A loop around what is evaluated inside, and the index of its rounds."""
     name = _axis(ctx, count, variable)
-    if name not in ctx.builder.axes:
+    rows: frozenset[str] = frozenset()
+    if name in ctx.builder.axes:
+        nodes = ctx.builder.nodes.values()
+        rows = frozenset(node.name for node in nodes if name in node.type.axes)
+    else:
         ctx.builder.axis(Axis(name, "loop", count))
     ctx.opened.setdefault(name, count)
-    loop = Loop(name, variable, key, span, count)
+    loop = Loop(name, variable, key, span, count, rows, frozenset(writes))
     ctx.loops.append(loop)
     try:
         yield loop, ctx.op("axis_index", axis=name)
@@ -194,33 +198,20 @@ def vectorised(
     head = _head(frame, node)
     mine = list(bound_in(node.body))
     before = {name: frame.variables[name] for name in mine if name in frame.variables}
-    with opened(ctx, found.count, variable, span, head) as (loop, i):
-        rows = _as_wholes(ctx, frame, loop.axis)
+    writes = list(targets_in(node.body))
+    with opened(ctx, found.count, variable, span, head, writes) as (loop, i):
         bind(found.element(i))
         for name, outer in before.items():
             frame.variables[name] = Carried(name, outer, loop)
-        for name in targets_in(node.body):
+        for name in writes:
             _declare(ctx, frame, name)
         body()
-    for name, (row, whole) in rows.items():
-        if frame.variables.get(name) is whole:
-            frame.variables[name] = row
     for name in dict.fromkeys([*mine, *target_names(node.target)]):
         if name in frame.variables:
             frame.variables[name] = _after(ctx, frame.variables[name], loop)
     bind(found.last())
     if not ctx.is_unrolled(span):
         ctx.notes.append(LoopVectorised(about=variable, plate=loop.axis, span=head))
-
-
-def _as_wholes(ctx: Context, frame: Frame, axis: str) -> dict[str, tuple[Value, Value]]:
-    """Rows of a plate that is closed, which a loop over it reads by index or whole, as arrays."""
-    found: dict[str, tuple[Value, Value]] = {}
-    for name, value in frame.variables.items():
-        if isinstance(value, Value) and axis in value.type.axes:
-            found[name] = value, ctx.op("from_axis", value, axis=axis)
-    frame.variables.update({name: whole for name, (_, whole) in found.items()})
-    return found
 
 
 def note_unrolled(ctx: Context, frame: Frame, node: cst.For) -> None:
@@ -322,4 +313,4 @@ def resolve(ctx: Context, found: Any) -> Any:
         case Last():
             rows = ctx.op("from_axis", found.value, axis=found.axis)
             return index(ctx, rows, [*[WHOLE] * ctx.lead(rows), -1])
-    return found
+    return ctx.seen(found)
