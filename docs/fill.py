@@ -196,12 +196,34 @@ def _figure(value: float, unit: str) -> str:
     return f"{value:.2f}" if unit == "ratio" else f"{value:.3g} {unit}"
 
 
+def _agreement() -> str:
+    """The kept differences, the largest of each kind for each model."""
+    kept = json.loads((ROOT / "tests" / "agreement.json").read_text("utf-8"))
+    rows = []
+    for name, pairs in kept.items():
+        cells = [f"`{name}`"]
+        for dtype, figure in (
+            ("float64", "relative"),
+            ("float32", "relative"),
+            ("float32", "share"),
+        ):
+            for reference in (True, False):
+                found = [row[dtype][figure] for pair, row in pairs.items()
+                         if pair.endswith(" reference") == reference]  # fmt: skip
+                cells.append(f"{max(found):.1e}")
+        rows.append(tuple(cells))
+    what = ("float64, reference", "float64, backends", "float32, reference", "float32, backends",
+            "of the bound, reference", "of the bound, backends")  # fmt: skip
+    return _table(" | ".join(("model", *what)), rows)
+
+
 _TABLES: Mapping[str, Callable[[], str]] = {
     "pipeline": _pipeline,
     "distributions": _distributions,
     "mean-field": _mean_field,
     "vocabulary": _vocabulary,
     "benchmarks": _benchmarks,
+    "agreement": _agreement,
 }
 
 

@@ -102,34 +102,60 @@ def _model(command: _Command) -> _Command:
 
 @main.command()
 @_model
-@click.option("--backend", metavar="NAME", help="jax, or another one that is installed.")
-@click.option("-o", "--output", metavar="FILE", help="Write the program to a file.")
+@click.option("--backend", metavar="NAME|all", help="jax, or another one that is installed.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write the program to a file; of all backends to a folder, or to 'fit_{backend}.py'.",
+)
+@click.option("--cross-check", is_flag=True, help="Compare with the reference, and all backends.")
+@click.option("--data", metavar="FILE", help="The data of --cross-check (default: drawn).")
 @click.option("--print-ir-after", metavar="PASS|all", multiple=True, help="Show graphs on stderr.")
 @click.option("--print-ir-diff", is_flag=True, help="Show what each pass changed on stderr.")
 def emit(
     backend: str | None,
     output: str | None,
+    cross_check: bool,
+    data: str | None,
     print_ir_after: tuple[str, ...],
     print_ir_diff: bool,
     **options: Any,
 ) -> None:
-    """Print the program that fits a model: a file that stands alone."""
-    from ppc.commands import graphs
-    from ppc.commands.output import show
-    from ppc.emit.program import assemble
-    from ppc.registry import backend as find
+    """Print the program that fits a model: a file that stands alone.
 
-    target = find(backend)
+    With --cross-check, loss and gradients of the programs are compared with a reference instead,
+    and with each other; the exit code is 1 where they differ by more than rounding.
+    """
+    from ppc.commands import every, graphs
+    from ppc.commands.output import show
+    from ppc.diagnostics import KindError
+    from ppc.diagnostics.command import NoPlaceForAll
+    from ppc.emit.program import assemble
+
+    if data is not None and not cross_check:
+        raise click.UsageError("--data is what --cross-check compares on")
+    found = every.targets(backend)
+    if backend == every.ALL and not cross_check and output in (None, "-"):
+        raise KindError(NoPlaceForAll(output=None))
     shown = graphs.passes(print_ir_after or (("all",) if print_ir_diff else ()))
     file, asked = _read(options)
     observers = [graphs.printer(shown, _complain, diff=print_ir_diff)] if shown else []
-    text = target.emit(assemble(_compiled(_roles(file, asked), observers)))
-    if output is None or output == "-":
-        show(text)
-    else:
+    compilation = _compiled(_roles(file, asked), observers)
+    program = assemble(compilation)
+    if backend == every.ALL and output is not None:
+        for path in every.written(found, program, output, file.source.path):
+            click.echo(path)
+    elif output is not None and output != "-":
         from ppc.emit.saving import write
 
-        write(output, text, file.source.path)
+        write(output, found[0].emit(program), file.source.path)
+    elif not cross_check:
+        show(found[0].emit(program))
+    if cross_check:
+        differences = every.differences(compilation, found, data)
+        show(every.table(differences))
+        every.complain(differences)
 
 
 @main.command()

@@ -32,6 +32,9 @@ class TensorFlowRunner:
             return
         from ppc_tf.templates import QUIET
 
+        level = "TF_CPP_MIN_LOG_LEVEL"
+        if "jax" in sys.modules and os.environ.get(level) == "1":
+            del os.environ[level]  # JAX's default, and no wish of the user
         exec(QUIET, {"os": os})  # noqa: S102  # a constant of this package
 
     def key(self, seed: int) -> Any:

@@ -366,3 +366,58 @@ class NotAvailable(Mistake):
 
     def help(self) -> str:
         return "estimate it from draws: `x.sample(10_000)`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NothingToCompare(Mistake):
+    """A loss that is not finite wherever it was tried, so that nothing can be compared there."""
+
+    code: ClassVar[str] = "nothing-to-compare"
+    model: str
+    given: bool  # whether the data are the user's
+
+    def message(self) -> str:
+        data = "these data" if self.given else "data drawn from the prior"
+        return f"the loss of {self.model} is not finite at random parameters and {data}"
+
+    def help(self) -> str:
+        if self.given:
+            return "data nearer to 1 in size make it finite"
+        return "give data of yours with --data FILE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendsDisagree(Mistake):
+    """Two results that differ by more than rounding."""
+
+    code: ClassVar[str] = "disagreement"
+    pair: tuple[str, str]
+    dtype: str
+    worst: str  # the component: "gradient in w[0, 3]"
+    share: float  # of what is allowed
+
+    def message(self) -> str:
+        one, other = self.pair
+        return (
+            f"{one} and {other} differ in {self.dtype}: the {self.worst} by "
+            f"{self.share:.3g} times what rounding explains"
+        )
+
+    def help(self) -> str:
+        return "this is a bug of ppc or of a backend: please report it with the model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoPlaceForAll(Mistake):
+    """Programs of every backend with a single file to go to."""
+
+    code: ClassVar[str] = "one-file"
+    output: str | None
+
+    def message(self) -> str:
+        if not self.output:
+            return "programs of all backends need a place each, and -o was not given"
+        return f"programs of all backends do not fit into the one file {self.output}"
+
+    def help(self) -> str:
+        return "name a folder that is there, or a pattern: -o 'fit_{backend}.py'"

@@ -21,6 +21,17 @@ class NotRead(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotData(Mistake):
+    """A file of data that an emitted program cannot read, in its words."""
+
+    code: ClassVar[str] = "data-file"
+    reason: str
+
+    def message(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CsvHeaders(Mistake):
     """Files whose columns have other names."""
 

@@ -24,8 +24,8 @@ LAYERS = (
     ("ppc.eager",),
     ("ppc.sessions",),
     ("ppc.api", "ppc.compiled", "ppc.roles", "ppc.explain", "ppc.tf"),
+    ("ppc.testing",),
     ("ppc.commands", "ppc.cli"),
-    ("ppc.testing",),  # what nothing else imports
 )
 RANK = {prefix: rank for rank, row in enumerate(LAYERS) for prefix in row}
 
