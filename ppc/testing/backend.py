@@ -16,15 +16,17 @@ from __future__ import annotations
 
 from ppc import registry
 from ppc.backend import Backend
-from ppc.testing import distributions, primitives
+from ppc.testing import distributions, primitives, programs
 from ppc.testing.checks import Check as Check
+
+PARTS = (primitives, distributions, programs)
 
 
 def conformance(backend: str | Backend, *, only: str = "") -> list[Check]:
     """The checks of a backend, or of the installed one of that name.
 
-    `only` keeps those whose names begin so: "primitive/", "noise/", "distribution/".
+    `only` keeps those whose names begin so: "primitive/", "noise/", "distribution/", "program/".
     """
     found = registry.backend(backend) if isinstance(backend, str) else backend
-    made = (check for part in (primitives, distributions) for check in part.checks(found))
+    made = (check for part in PARTS for check in part.checks(found))
     return [check for check in made if check.name.startswith(only)]

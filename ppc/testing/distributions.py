@@ -27,7 +27,7 @@ from ppc.ir.nodes import Graph, NoiseKind, Op
 from ppc.ir.sizes import Size
 from ppc.ir.types import Tensor
 from ppc.testing.checks import PASSED, Check, refusal
-from ppc.testing.rounding import MARGIN, bounds, reference, unit
+from ppc.testing.rounding import MARGIN, bounds, compare, reference
 from ppc.testing.runs import Run, with_noise_given
 
 Array = NDArray[Any]
@@ -168,23 +168,9 @@ def agree(backend: Backend, graph: Graph, inputs: Params, wrt: Sequence[str], dt
     values, slopes = Run(backend).pulled(graph, inputs, wrt, dtype, cotangents=ones)
     got = {f"value {name}": x for name, x in values.items()}
     got |= {f"gradient in {name}": x for name, x in slopes.items()}
-    largest = float(np.finfo(dtype).max)
     implicit = any(isinstance(node, Op) and node.primitive == "implicit" for node in graph.nodes)
     margin = 8 * MARGIN if implicit else MARGIN  # see `primitives.log_gamma_draws`
-    for label, want in exact.items():
-        assert got[label].dtype == dtype, label
-        with np.errstate(all="ignore"):
-            # A sum of rounded terms is rounded itself; nothing is known below the smallest number.
-            room = margin * unit(dtype) * (allowed[label] + np.abs(want) + 1)
-            error = np.abs(got[label].astype(np.float64) - want)
-            fine = (error <= room) | (got[label] == want.astype(dtype))
-            # 0^(a - 1) 0^(b - 1) has no value where a < 1 < b: no backend may make one up.
-            fine |= np.isnan(want) & np.isnan(got[label])
-        if label.startswith("gradient"):
-            # At the end of a support a slope may be what it likes, but not NaN.
-            fine |= ~(np.abs(want) < largest) & ~np.isnan(got[label])
-        shown = [x[~fine][:3] for x in (got[label], want, room)]
-        assert fine.all(), f"{label}: {shown[0]} instead of {shown[1]}, give or take {shown[2]}"
+    compare(got, exact, allowed, dtype, margin=margin)
 
 
 def draws(backend: Backend, distribution: Distribution, given: tuple[str, ...]) -> str:

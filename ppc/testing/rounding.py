@@ -71,6 +71,33 @@ def bounds(
     return {k: np.maximum(x, np.sqrt(np.mean(x**2)) if x.size else 0) for k, x in spread.items()}
 
 
+def compare(
+    got: Mapping[str, Array],
+    exact: Results,
+    moves: Results,
+    dtype: type,
+    *,
+    margin: float = MARGIN,
+) -> None:
+    """Raise AssertionError where results differ by more than rounding; `moves` are `bounds`."""
+    largest = float(np.finfo(dtype).max)
+    for label, want in exact.items():
+        assert got[label].dtype == dtype, f"{label} is {got[label].dtype}"
+        assert got[label].shape == want.shape, f"{label} has shape {got[label].shape}"
+        with np.errstate(all="ignore"):
+            # A sum of rounded terms is rounded itself; nothing is known below the smallest number.
+            room = margin * unit(dtype) * (moves[label] + np.abs(want) + 1)
+            error = np.abs(got[label].astype(np.float64) - want)
+            fine = (error <= room) | (got[label] == want.astype(dtype))
+            # 0^(a - 1) 0^(b - 1) has no value where a < 1 < b: no backend may make one up.
+            fine |= np.isnan(want) & np.isnan(got[label])
+        if label.startswith("gradient"):
+            # At the end of a support a slope may be what it likes, but not NaN.
+            fine |= ~(np.abs(want) < largest) & ~np.isnan(got[label])
+        shown = [x[~fine][:3] for x in (got[label], want, room)]
+        assert fine.all(), f"{label}: {shown[0]} instead of {shown[1]}, give or take {shown[2]}"
+
+
 def unit(dtype: type) -> float:
     """The rounding unit of a float."""
     return float(np.finfo(dtype).eps) / 2
