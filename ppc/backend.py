@@ -74,6 +74,12 @@ class Runner(Protocol):
         Outside it is float32.
         """
 
+    def device(self, kind: str) -> AbstractContextManager[None]:
+        """Makes the first "cpu", "gpu" or "tpu" the device that functions run on inside `with`.
+
+        Raises StateError where the library finds none.
+        """
+
     def optimizer(self, given: object) -> object:
         """An optimiser of a user as `fit` of a program takes it.
 

@@ -160,6 +160,44 @@ def emit(
 
 @main.command()
 @_model
+@click.option("--data", metavar="FILE", required=True, help="The data, npz or csv.")
+@click.option("--backends", metavar="A,B", help="Which backends (default: all installed).")
+@click.option("--devices", metavar="cpu,gpu", help="Which devices (default: the best there is).")
+@click.option("--steps", type=click.IntRange(1), default=2000, help="Of a round (default: 2000).")
+@click.option("--rounds", type=click.IntRange(1), default=9, help="How many (default: 9).")
+@click.option("--plot", metavar="FILE.png", help="Draw a picture.")
+@click.option("--json", "saved", metavar="FILE", help="Write the figures.")
+def bench(
+    data: str,
+    backends: str | None,
+    devices: str | None,
+    steps: int,
+    rounds: int,
+    plot: str | None,
+    saved: str | None,
+    **options: Any,
+) -> None:
+    """Measure the programs of several backends side by side."""
+    from ppc.commands import bench
+    from ppc.commands.every import ALL, targets
+    from ppc.commands.output import show
+    from ppc.emit.program import assemble
+
+    found = [each for name in _listed(backends or ALL) for each in targets(name)]
+    bench.ready(found, plot=plot, data=data)
+    file, asked = _read(options)
+    program = assemble(_compiled(_roles(file, asked), []))
+    kinds = _listed(devices or "")
+    measured = bench.measure(program, found, data, devices=kinds, steps=steps, rounds=rounds)
+    show(bench.table(measured))
+    if saved is not None:
+        bench.save(saved, measured)
+    if plot is not None:
+        bench.plot(plot, measured, f"{program.name}: {rounds} rounds of {measured[0].steps} steps")
+
+
+@main.command()
+@_model
 def check(**options: Any) -> None:
     """Show every mistake in the models of a file."""
     from ppc.commands.check import mistakes, summary
@@ -218,16 +256,21 @@ def _read(options: dict[str, Any]) -> tuple[File, Asked]:
     from ppc.roles import Asked, File
 
     path, name = _place(options["model"])
-    listed = [part.strip() for text in options["observe"] for part in text.split(",")]
+    listed = [name for text in options["observe"] for name in _listed(text)]
     asked = Asked(
         path=path,
         model=name,
         guide=options["guide"],
-        observed=tuple(dict.fromkeys(filter(None, listed))) if options["observe"] else None,
+        observed=tuple(dict.fromkeys(listed)) if options["observe"] else None,
         batch_size=options["batch_size"],
         verify=options["verify"],
     )
     return File.read(path, options["settings"]), asked
+
+
+def _listed(text: str) -> list[str]:
+    """The names between commas, each once."""
+    return list(dict.fromkeys(filter(None, map(str.strip, text.split(",")))))
 
 
 def _place(text: str) -> tuple[str, str | None]:

@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ppc.backend import Backend
-from ppc.diagnostics import KindError
-from ppc.diagnostics.command import BadOptimizer
+from ppc.diagnostics import KindError, StateError
+from ppc.diagnostics.command import BadOptimizer, NoDevice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,6 +75,18 @@ class JaxRunner:
         import numpy as np
 
         with jax.enable_x64(dtype is np.float64):
+            yield
+
+    @contextmanager
+    def device(self, kind: str) -> Iterator[None]:
+        """By `jax_default_device`."""
+        import jax
+
+        try:
+            first = jax.devices(kind)[0]
+        except RuntimeError:
+            raise StateError(NoDevice(library="JAX", device=kind)) from None
+        with jax.default_device(first):
             yield
 
     def optimizer(self, given: object) -> object:

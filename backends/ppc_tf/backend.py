@@ -11,6 +11,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ppc.backend import Backend
+from ppc.diagnostics import StateError
+from ppc.diagnostics.command import NoDevice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,6 +102,16 @@ class TensorFlowRunner:
             self._float = before
             if own is not None:
                 vars(module).update(FLOAT=own)
+
+    @contextmanager
+    def device(self, kind: str) -> Iterator[None]:
+        """By `tf.device`."""
+        import tensorflow as tf
+
+        if not tf.config.list_physical_devices(kind.upper()):
+            raise StateError(NoDevice(library="TensorFlow", device=kind))
+        with tf.device(f"/{kind}:0"):
+            yield
 
     def optimizer(self, given: object) -> object:
         """A Keras optimiser as functions of its state."""

@@ -421,3 +421,40 @@ class NoPlaceForAll(Mistake):
 
     def help(self) -> str:
         return "name a folder that is there, or a pattern: -o 'fit_{backend}.py'"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoDevice(Mistake):
+    """A device that a framework does not find."""
+
+    code: ClassVar[str] = "no-device"
+    library: str  # "JAX"
+    device: str
+
+    def message(self) -> str:
+        return f"{self.library} finds no {self.device}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotMeasured(Mistake):
+    """A program that could not be measured."""
+
+    code: ClassVar[str] = "not-measured"
+    name: str  # "jax on gpu"; empty where it concerns all
+    reason: str
+
+    def message(self) -> str:
+        return f"{self.name} cannot be measured: {self.reason}" if self.name else self.reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingPlot(Mistake):
+    """A picture without the library that draws it."""
+
+    code: ClassVar[str] = "missing-plot"
+
+    def message(self) -> str:
+        return "--plot needs matplotlib, which is not installed"
+
+    def help(self) -> str:
+        return installing("plot", "matplotlib")
