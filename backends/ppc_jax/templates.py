@@ -212,7 +212,8 @@ def _finite(tree: object) -> bool:
 
 
 def _copy(state: State) -> State:
-    return jax.tree.map(jnp.copy, state)
+    """A copy; its types are not weak, as `run_block` returns none: it compiles once."""
+    return jax.tree.map(lambda x: jnp.array(x, x.dtype), state)
 '''
 
 SAVING = '''
