@@ -21,6 +21,7 @@ from ppc.passes import (
     cse,
     dce,
     fold,
+    guards,
     layout,
     match,
     meanfield,
@@ -134,6 +135,8 @@ def as_function(graph: Graph) -> Graph:
 PIPELINE: tuple[Step, ...] = (
     Step("plates", lambda c: c.each(["model", "guide"], plates.run),
          "first: every other pass knows plates, and none knows loops"),
+    Step("guards", lambda c: c.each(["model", "guide"], guards.run),
+         "before densities and folding: what is chosen from still stands as it is written"),
     Step("roles", _roles, "before all that asks which sites are observed"),
     Step("batches", _batches, "before the guide, which takes over the model's plates"),
     Step("guide", _guide, "before the objective, which needs P and Q to agree site by site"),

@@ -87,6 +87,7 @@ class Context:
     warnings: list[Mistake] = field(default_factory=list)
     plates: list[Plate] = field(default_factory=list)
     masks: list[Value] = field(default_factory=list)  # conditions under which sites count, so far
+    left: list[Value] = field(default_factory=list)  # where no `return` has left the function yet
     opened: dict[str, Size] = field(default_factory=dict)  # plates, in the order of their opening
     nested: dict[tuple[str, str], Span] = field(default_factory=dict)  # outer and inner plates
     structural: set[str] = field(default_factory=set)

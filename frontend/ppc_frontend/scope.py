@@ -9,6 +9,7 @@ from typing import Any
 
 import libcst as cst
 
+from ppc.ir.build import Value
 from ppc.records import dataclass
 from ppc_frontend.source import ParsedModule, statements
 from ppc_frontend.values import Ref
@@ -49,6 +50,9 @@ class Frame:
     variables: dict[str, Any] = field(default_factory=dict)
     own: frozenset[str] = frozenset()  # names that the function binds, bound already or not
     loops: int = 0  # how many loops were open where the function was called
+    branches: list[Value] = field(default_factory=list)  # the conditions around, on graph values
+    # What the function returns early, and the conditions under which it does, in order.
+    exits: list[tuple[Value, Any]] = field(default_factory=list)
 
     def find(self, name: str) -> Any:
         """The value of a name. Raises KeyError, also for one of its own that is not bound yet."""

@@ -78,10 +78,11 @@ def masked(ctx: Context, type_: Tensor, event_rank: int) -> dict[str, str]:
 
     Refuses conditions that vary over a plate in which the site is not, or do not fit its shape.
     """
-    if not ctx.masks:
+    conditions = [*ctx.masks, *ctx.left]
+    if not conditions:
         return {}
     batch = type_.shape[: type_.rank - event_rank]
-    for condition in ctx.masks:
+    for condition in conditions:
         others = ((place, "the condition is made here"),) if (place := ctx.place(condition)) else ()
         beyond = [axis for axis in condition.type.axes if axis not in type_.axes]
         if beyond:
@@ -95,7 +96,7 @@ def masked(ctx: Context, type_: Tensor, event_rank: int) -> dict[str, str]:
                 span=ctx.span, mask=show(condition.type.shape), batch=show(batch), others=others
             )
             ctx.refuse(mistake)
-    both = functools.reduce(lambda a, b: ctx.builder.op("logical_and", a, b), ctx.masks)
+    both = functools.reduce(lambda a, b: ctx.builder.op("logical_and", a, b), conditions)
     return {"mask": both.name}
 
 

@@ -199,6 +199,13 @@ class Last:
     axis: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Partly:
+    """What a decision on a graph value leaves without a value that could be read."""
+
+    mistake: Mistake  # its place is that of the decision
+
+
 class Ignored:
     """The result of a call that has no meaning in a model, such as `print`."""
 

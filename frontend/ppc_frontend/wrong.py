@@ -8,15 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ppc.diagnostics.language import *  # noqa: F403  # every mistake is meant
+    from ppc.diagnostics.branches import *  # noqa: F403  # every mistake is meant
+    from ppc.diagnostics.language import *  # noqa: F403
     from ppc.diagnostics.loops import *  # noqa: F403
     from ppc.diagnostics.model_language import *  # noqa: F403
 
 
 def __getattr__(name: str) -> Any:
-    from ppc.diagnostics import language, loops, model_language
+    from ppc.diagnostics import branches, language, loops, model_language
 
-    for module in (language, model_language, loops):
+    for module in (language, model_language, loops, branches):
         if hasattr(module, name):
             return getattr(module, name)
     raise AttributeError(name)

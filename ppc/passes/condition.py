@@ -13,7 +13,8 @@ from dataclasses import replace
 
 from ppc.diagnostics import CompileError
 from ppc.diagnostics.model import UnknownObserved
-from ppc.ir.nodes import Graph, Node, Sample, operands
+from ppc.ir.nodes import Graph, Node, Sample
+from ppc.ir.reach import in_order
 from ppc.passes.constrain import with_free_names
 
 
@@ -27,7 +28,7 @@ def run(graph: Graph, observed: Collection[str]) -> Graph:
         )
     given = {name: value for name, value in graph.outputs if name in sites}
     nodes = [_marked(node, observed, given.get(node.name)) for node in graph.nodes]
-    return with_free_names(replace(graph, nodes=_sorted(nodes), outputs=()))
+    return with_free_names(replace(graph, nodes=in_order(nodes), outputs=()))
 
 
 def _marked(node: Node, observed: Collection[str], given: str | None) -> Node:
@@ -36,19 +37,3 @@ def _marked(node: Node, observed: Collection[str], given: str | None) -> Node:
     if given is not None:
         node = replace(node, attrs=(*node.attrs, ("value", given)))
     return replace(node, role="observed") if node.name in observed else node
-
-
-def _sorted(nodes: list[Node]) -> tuple[Node, ...]:
-    """The nodes in topological order, otherwise as they stand."""
-    by_name = {node.name: node for node in nodes}
-    placed: dict[str, Node] = {}
-
-    def place(node: Node) -> None:
-        if node.name not in placed:
-            for name in operands(node):
-                place(by_name[name])
-            placed[node.name] = node
-
-    for node in nodes:
-        place(node)
-    return tuple(placed.values())

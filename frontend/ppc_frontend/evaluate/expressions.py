@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import libcst as cst
 
+from ppc.diagnostics.base import Mistake
 from ppc.ir.build import Value
 from ppc.ir.sizes import Size
 from ppc_frontend import wrong
 from ppc_frontend.context import Context, Places
-from ppc_frontend.evaluate import arithmetic, carry, loops
+from ppc_frontend.evaluate import arithmetic, branches, carry, loops
 from ppc_frontend.evaluate.attributes import attribute
 from ppc_frontend.evaluate.calls import call
 from ppc_frontend.evaluate.indexed import Indexed, listed, read
@@ -21,7 +24,7 @@ from ppc_frontend.evaluate.python import BUILTINS
 from ppc_frontend.naming import name_values
 from ppc_frontend.scope import Frame, target_names
 from ppc_frontend.tensors import describe, has_tensor, is_tensor, needs_number, printable
-from ppc_frontend.values import POISON, Builtin, Method, PoisonedError, Ref, UserFunction
+from ppc_frontend.values import POISON, Builtin, Method, Partly, PoisonedError, Ref, UserFunction
 from ppc_frontend.vocabulary import elementwise
 
 
@@ -34,9 +37,21 @@ def evaluate(ctx: Context, frame: Frame, node: cst.CSTNode) -> Any:
         value = handler(ctx, frame, node)
         if value is POISON:
             raise PoisonedError
+        if isinstance(value, Partly):
+            ctx.refuse(_read_here(ctx, value))
         if ctx.indexed and id(value) in ctx.indexed:
             return ctx.indexed[id(value)][1]
         return value
+
+
+def _read_here(ctx: Context, value: Partly) -> Mistake:
+    """The mistake of reading what has no value, at the place of the reading."""
+    mistake = value.mistake
+    if mistake.span is None or mistake.span == ctx.span:
+        return mistake
+    return replace(
+        mistake, span=ctx.span, others=((mistake.span, "it is made here"), *mistake.others)
+    )
 
 
 def _words(node: cst.CSTNode) -> str:
@@ -190,6 +205,15 @@ def _boolean(ctx: Context, frame: Frame, node: cst.BooleanOperation) -> Any:
 
 def _conditional(ctx: Context, frame: Frame, node: cst.IfExp) -> Any:
     test = evaluate(ctx, frame, node.test)
+    with ctx.at(frame.module.span(node.test)):
+        decides = branches.condition(ctx, test, whole=False)
+    if isinstance(decides, bool):
+        return evaluate(ctx, frame, node.body if decides else node.orelse)
+    if decides is not None:
+        sides = (node.body, node.orelse)
+        return branches.either(
+            ctx, frame, decides, *(partial(evaluate, ctx, frame, s) for s in sides)
+        )
     if is_tensor(test):
         chosen, other = evaluate(ctx, frame, node.body), evaluate(ctx, frame, node.orelse)
         return elementwise.where(ctx, condition=test, x=chosen, y=other)

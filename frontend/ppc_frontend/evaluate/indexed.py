@@ -33,6 +33,7 @@ class Part:
     value: Value
     loops: tuple[Loop, ...]  # those whose variables it is written by
     span: Span
+    only: Span | None = None  # the branch of a decision that alone writes it, if there is one
 
 
 @dataclass(slots=True, eq=False)
@@ -225,14 +226,24 @@ def read(ctx: Context, it: Indexed, items: Sequence[Any]) -> Value:
     places = tuple(place(ctx, item) for item in items[:n])
     for part in it.parts:
         if places == part.at:
+            _everywhere(ctx, it, part)
             rest = [*[WHOLE] * ctx.lead(part.value), *items[n:]]
             return index(ctx, part.value, rest) if items[n:] else part.value
     if _being_written(ctx, it):
         carry.element(ctx, it.name, items)
+    for part in it.parts:
+        _everywhere(ctx, it, part)
     if len(it.parts) == 1 and it.base is None and _regular(it.parts[0]):
         return _of_part(ctx, it.parts[0], items)
     lead = [WHOLE] * ctx.lead(it.parts[0].value)
     return index(ctx, whole(ctx, it), [*lead, *items])
+
+
+def _everywhere(ctx: Context, it: Indexed, part: Part) -> None:
+    """Refuse elements that only one side of a decision has written."""
+    if part.only is not None:
+        others = ((part.only, "only this branch writes it"),)
+        ctx.refuse(wrong.PartlyBound(span=ctx.span, name=it.name, others=others))
 
 
 def _being_written(ctx: Context, it: Indexed) -> bool:
@@ -297,6 +308,8 @@ def whole(ctx: Context, it: Indexed) -> Value:
     """All elements as one array; plates that are open stay plates."""
     if _being_written(ctx, it):
         carry.element(ctx, it.name, [])
+    for part in it.parts:
+        _everywhere(ctx, it, part)
     if len(it.parts) == 1 and _complete(ctx, it):
         return _opened(ctx, it.parts[0], 0)
     return _joined(ctx, it)

@@ -15,7 +15,7 @@ from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
 from ppc_frontend import sites, wrong
 from ppc_frontend.context import Context, Plate
-from ppc_frontend.evaluate import arithmetic, carry, indexed, loops
+from ppc_frontend.evaluate import arithmetic, branches, carry, indexed, loops
 from ppc_frontend.evaluate.expressions import (
     bind_target,
     evaluate,
@@ -47,16 +47,20 @@ class _Continue(Exception):  # noqa: N818  # control flow, no error
 
 def run_body(ctx: Context, frame: Frame, node: cst.FunctionDef) -> Any:
     """The value that a function returns. Raises PoisonedError where it was refused."""
-    before = len(ctx.mistakes)
+    before, left = len(ctx.mistakes), len(ctx.left)
+    value = None
     try:
         run_block(ctx, frame, node.body)
     except _Return as returned:
         if returned.value is POISON:
             raise PoisonedError from None
-        return returned.value
-    if len(ctx.mistakes) > before:  # what was refused may have been the way out
-        raise PoisonedError
-    return None
+        value = returned.value
+    else:
+        if len(ctx.mistakes) > before:  # what was refused may have been the way out
+            raise PoisonedError
+    finally:
+        del ctx.left[left:]
+    return branches.returned(ctx, frame, value) if ctx.depth else None
 
 
 def run_block(ctx: Context, frame: Frame, body: cst.BaseSuite) -> None:
@@ -283,13 +287,56 @@ def _function(ctx: Context, frame: Frame, node: cst.FunctionDef) -> None:
 def _if(ctx: Context, frame: Frame, node: cst.If) -> None:
     test = evaluate(ctx, frame, node.test)
     with ctx.at(frame.module.span(node.test)):
-        taken = arithmetic.truth(ctx, test)
+        taken = branches.condition(ctx, test)
+        if taken is None:
+            taken = arithmetic.truth(ctx, test)
+    if isinstance(taken, Value):
+        _fork(ctx, frame, node, taken)
+    else:
+        _side(ctx, frame, node, taken)
+
+
+def _side(ctx: Context, frame: Frame, node: cst.If, taken: bool) -> None:
+    """Run one branch of an `if`."""
     if taken:
         run_block(ctx, frame, node.body)
     elif isinstance(node.orelse, cst.If):
         run(ctx, frame, node.orelse)
     elif node.orelse is not None:
         run_block(ctx, frame, node.orelse.body)
+
+
+def _fork(ctx: Context, frame: Frame, node: cst.If, condition_: Value) -> None:
+    """Run both branches of an `if` on a graph value; each may return."""
+    with ctx.at(frame.module.span(node.test)):
+        decision = branches.fork(ctx, frame, condition_)
+    exits = len(frame.exits)
+    left: list[_Return | None] = []
+    for taken in (True, False):
+        with decision.side(taken):
+            try:
+                _side(ctx, frame, node, taken)
+                left.append(None)
+            except _Return as returned:
+                left.append(returned)
+            except (_Break, _Continue) as way:
+                word = "break" if isinstance(way, _Break) else "continue"
+                what = f"`{word}` under a condition on a tensor"
+                ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
+    decision.join()
+    one, two = left
+    if one is not None and two is not None:
+        raise _Return(decision.choose(one.value, two.value))
+    if one is not None or two is not None:
+        gone = one or two
+        assert gone is not None
+        branch = condition_ if one is not None else ctx.op("logical_not", condition_)
+        place = exits if one is not None else len(frame.exits)
+        branches.leave(ctx, frame, branch, gone.value, place)
+        decision.keep(1 if one is not None else 0)
+    else:
+        decision.choose_all()
+    branches.stay(ctx, frame, exits)
 
 
 def _for(ctx: Context, frame: Frame, node: cst.For) -> None:
@@ -330,8 +377,11 @@ def _vectorised(ctx: Context, frame: Frame, node: cst.For, found: loops.Rounds) 
         bind_target(ctx, frame, node.target, item)
 
     def body() -> None:
+        exits = len(frame.exits)
         try:
             run_block(ctx, frame, node.body)
+            if len(frame.exits) > exits:
+                raise _Return(None)
         except (_Break, _Return) as left:
             word = "break" if isinstance(left, _Break) else "return"
             ctx.refuse(wrong.Unsupported(span=ctx.span, what=f"`{word}` in a loop"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ppc_frontend.vocabulary import builders as b
+from ppc_frontend.vocabulary import decisions as d
 from ppc_frontend.vocabulary import elementwise as e
 from ppc_frontend.vocabulary import numpy, scipy
 from ppc_frontend.vocabulary.base import Row
@@ -36,6 +37,9 @@ def rows() -> dict[str, Row]:
         **{f"nn.{name}": row for name, row in nn.items()},
         **{f"scipy.{name}": row for name, row in scipy.rows().items()},
         "lax.stop_gradient": Row("x", e.unary, ("stop_gradient",)),
+        "lax.cond": Row("pred, true_fun:first, false_fun:second, *operands", d.cond),
+        "lax.switch": Row("index, branches:functions, *operands", d.switch),
+        "lax.select": Row("pred:condition, on_true:x, on_false:y", e.where),
         "lax.rsqrt": Row("x", e.unary, ("rsqrt",)),
         "lax.square": Row("x", e.unary, ("square",)),
     }

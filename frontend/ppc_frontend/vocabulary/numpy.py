@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ppc_frontend.vocabulary import builders as b
+from ppc_frontend.vocabulary import decisions as d
 from ppc_frontend.vocabulary import elementwise as e
 from ppc_frontend.vocabulary import parts
 from ppc_frontend.vocabulary import products as p
@@ -57,6 +58,7 @@ def _elementwise() -> dict[str, Row]:
             }
         ),
         "where": Row("condition, x=None, y=None, /", e.where),
+        "select": Row("condlist:conditions, choicelist:choices, default=0", d.select),
         "clip": Row("a:x, a_min:low=None, a_max:high=None, out:-=None", e.clip),
     }  # fmt: skip
 

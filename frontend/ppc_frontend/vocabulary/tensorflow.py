@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ppc_frontend.vocabulary import builders as b
+from ppc_frontend.vocabulary import decisions as d
 from ppc_frontend.vocabulary import elementwise as e
 from ppc_frontend.vocabulary import parts
 from ppc_frontend.vocabulary import products as p
@@ -160,6 +161,11 @@ def rows() -> dict[str, Row]:
         "cast": Row("x, dtype, name:_=None", e.cast),
         "stop_gradient": Row("input:x, name:_=None", e.unary, ("stop_gradient",)),
         "where": Row("condition, x=None, y=None, name:_=None", e.where),
+        "cond": Row("pred, true_fn:first, false_fn:second, name:_=None", d.cond),
+        "case": Row(
+            "pred_fn_pairs:pairs, default=None, exclusive:_=False, strict:_=False, name:_=None",
+            d.case,
+        ),
         "clip_by_value": Row("t:x, clip_value_min:low, clip_value_max:high, name:_=None", e.clip),
         **_new(),
         **_shapes(),

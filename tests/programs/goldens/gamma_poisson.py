@@ -3,8 +3,8 @@
 Emitted by ppc 0.1.0 from gamma_poisson.py (sha256 d8c6e90c); needs jax and optax.
     python model_svi.py data.npz --epochs 200 --out fit.npz
 
-Passes: plates, roles, batches, guide, objective, constrain, fold, cse, dce, stage,
-split, layout.
+Passes: plates, guards, roles, batches, guide, objective, constrain, fold, cse, dce,
+stage, split, layout.
 
 Plate  N  in batches that differ by at most one row
 Site   rate  f32[]   latent    Gamma    guide Gamma, closed-form KL

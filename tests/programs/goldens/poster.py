@@ -3,8 +3,8 @@
 Emitted by ppc 0.1.0 from poster.py (sha256 c4bfc957); needs jax and optax.
     python model_svi.py data.npz --epochs 200 --out fit.npz
 
-Passes: plates, roles, batches, guide, objective, constrain, fold, cse, dce, stage,
-split, layout.
+Passes: plates, guards, roles, batches, guide, objective, constrain, fold, cse, dce,
+stage, split, layout.
 
 Plate  N  in batches that differ by at most one row
 Site   z  f32[N, k]   latent    Normal       guide Normal, closed-form KL

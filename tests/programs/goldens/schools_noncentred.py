@@ -3,8 +3,8 @@
 Emitted by ppc 0.1.0 from schools_noncentred.py (sha256 a800a121); needs jax and optax.
     python model_svi.py data.npz --epochs 200 --out fit.npz
 
-Passes: plates, roles, batches, guide, objective, constrain, fold, cse, dce, stage,
-split, layout.
+Passes: plates, guards, roles, batches, guide, objective, constrain, fold, cse, dce,
+stage, split, layout.
 
 Plate  J  all at once
 Site   mu   f32[]   latent    Normal      guide Normal, closed-form KL
