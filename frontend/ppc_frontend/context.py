@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field
@@ -62,6 +63,9 @@ class Loop:
     writes: frozenset[str] = frozenset()  # the arrays of which its body writes elements
 
 
+Condition = tuple[Value, bool]  # a boolean of the graph, and whether it or its opposite holds
+
+
 @dataclass(slots=True)
 class Places:
     """Where the arguments of a call stand."""
@@ -86,8 +90,8 @@ class Context:
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[Mistake] = field(default_factory=list)
     plates: list[Plate] = field(default_factory=list)
-    masks: list[Value] = field(default_factory=list)  # conditions under which sites count, so far
-    left: list[Value] = field(default_factory=list)  # where no `return` has left the function yet
+    masks: list[Condition] = field(default_factory=list)  # under which sites count, so far
+    left: list[Condition] = field(default_factory=list)  # where no `return` has been taken yet
     opened: dict[str, Size] = field(default_factory=dict)  # plates, in the order of their opening
     nested: dict[tuple[str, str], Span] = field(default_factory=dict)  # outer and inner plates
     structural: set[str] = field(default_factory=set)
@@ -317,6 +321,11 @@ class Context:
         except OverflowError:
             what = "a number that is too large for its type"
             self.refuse(wrong.NotATensor(span=self.span, what=what))
+
+    def every(self, conditions: Sequence[Condition]) -> Value:
+        """The boolean that says whether all of some conditions hold; at least one is given."""
+        values = [v if holds else self.op("logical_not", v) for v, holds in conditions]
+        return functools.reduce(lambda a, b: self.op("logical_and", a, b), values)
 
     def shape_mistake(self, reason: str, args: Sequence[Operand]) -> Mistake:
         """A mistake that shows each operand where it was made, with the shape that code sees."""

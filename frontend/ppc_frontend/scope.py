@@ -50,7 +50,8 @@ class Frame:
     variables: dict[str, Any] = field(default_factory=dict)
     own: frozenset[str] = frozenset()  # names that the function binds, bound already or not
     loops: int = 0  # how many loops were open where the function was called
-    branches: list[Value] = field(default_factory=list)  # the conditions around, on graph values
+    # The conditions on graph values around, and whether each or its opposite holds.
+    branches: list[tuple[Value, bool]] = field(default_factory=list)
     # What the function returns early, and the conditions under which it does, in order.
     exits: list[tuple[Value, Any]] = field(default_factory=list)
 

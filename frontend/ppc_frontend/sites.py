@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import keyword
 import math
 import unicodedata
@@ -82,7 +81,7 @@ def masked(ctx: Context, type_: Tensor, event_rank: int) -> dict[str, str]:
     if not conditions:
         return {}
     batch = type_.shape[: type_.rank - event_rank]
-    for condition in conditions:
+    for condition, _ in conditions:
         others = ((place, "the condition is made here"),) if (place := ctx.place(condition)) else ()
         beyond = [axis for axis in condition.type.axes if axis not in type_.axes]
         if beyond:
@@ -96,8 +95,7 @@ def masked(ctx: Context, type_: Tensor, event_rank: int) -> dict[str, str]:
                 span=ctx.span, mask=show(condition.type.shape), batch=show(batch), others=others
             )
             ctx.refuse(mistake)
-    both = functools.reduce(lambda a, b: ctx.builder.op("logical_and", a, b), conditions)
-    return {"mask": both.name}
+    return {"mask": ctx.every(conditions).name}
 
 
 def _event_rank(distribution: Distribution, name: str) -> int:

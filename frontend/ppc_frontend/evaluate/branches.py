@@ -8,7 +8,6 @@ taken leave no NaN in derivatives is seen to by the pass `guards`.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from ppc.ir.reach import in_order
 from ppc.ir.sizes import Size
 from ppc.spans import Span
 from ppc_frontend import sites, wrong
-from ppc_frontend.context import Context
+from ppc_frontend.context import Condition, Context
 from ppc_frontend.evaluate import loops
 from ppc_frontend.evaluate.indexed import Indexed, Part
 from ppc_frontend.evaluate.indexing import index
@@ -133,7 +132,7 @@ class Fork:
     def side(self, taken: bool) -> Iterator[None]:
         """Evaluate one side; its names are set aside until both are known."""
         ctx, frame = self.ctx, self.frame
-        own = self.condition if taken else ctx.op("logical_not", self.condition)
+        own = (self.condition, taken)
         names, known = dict(ctx.sites), set(ctx.sites_of)
         masks, left = len(ctx.masks), len(ctx.left)
         ctx.masks.append(own)
@@ -403,18 +402,17 @@ def _differ(one: Sample, two: Sample) -> tuple[str, str, str] | None:
     return None
 
 
-def leave(ctx: Context, frame: Frame, branch: Value, value: Any, at: int) -> None:
+def leave(ctx: Context, frame: Frame, branch: Condition, value: Any, at: int) -> None:
     """Note that a function returns a value under a condition, within those around.
 
     `at` is its place among the exits, of which the first that holds is taken.
     """
-    both = functools.reduce(lambda a, b: ctx.op("logical_and", a, b), [*frame.branches, branch])
-    frame.exits.insert(at, (both, value))
+    frame.exits.insert(at, (ctx.every([*frame.branches, branch]), value))
 
 
 def stay(ctx: Context, frame: Frame, since: int) -> None:
     """What follows counts where none of the exits since then was taken."""
-    ctx.left.extend(ctx.op("logical_not", taken) for taken, _ in frame.exits[since:])
+    ctx.left.extend((taken, False) for taken, _ in frame.exits[since:])
 
 
 def returned(ctx: Context, frame: Frame, last: Any) -> Any:

@@ -44,7 +44,7 @@ def open_block(ctx: Context, frame: Frame, item: cst.BaseExpression) -> None:
 def _open_mask(ctx: Context, args: list[Any], named: dict[str, Any]) -> None:
     """`inf.mask(condition)`: the sites inside count only where it is true."""
     bound = base.bind(ctx, "inf.mask", "condition", args, named)
-    ctx.masks.append(condition(ctx, bound["condition"], "a mask"))
+    ctx.masks.append((condition(ctx, bound["condition"], "a mask"), True))
 
 
 def condition(ctx: Context, value: Any, what: str) -> Value:

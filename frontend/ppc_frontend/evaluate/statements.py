@@ -325,7 +325,7 @@ def _fork(ctx: Context, frame: Frame, node: cst.If, condition_: Value) -> None:
     if one is not None or two is not None:
         gone = one or two
         assert gone is not None
-        branch = condition_ if one is not None else ctx.op("logical_not", condition_)
+        branch = (condition_, one is not None)
         place = exits if one is not None else len(frame.exits)
         branches.leave(ctx, frame, branch, gone.value, place)
         decision.keep(1 if one is not None else 0)
