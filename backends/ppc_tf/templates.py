@@ -337,6 +337,8 @@ def load_fit(path: str, data: Data, plan: Plan) -> Fit:
             wanted = f"{leaf.dtype.name}{leaf.shape.as_list()}"
             raise ValueError(f"{name} in {path} is not {wanted}")
         found.append(tf.constant(array))
+    if "losses" not in arrays or arrays["losses"].ndim != 1:
+        raise ValueError(f"{path} has no losses f32[steps]")
     return Fit(*tf.nest.pack_sequence_as(state, found), arrays["losses"])
 
 

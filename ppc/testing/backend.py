@@ -16,16 +16,17 @@ from __future__ import annotations
 
 from ppc import registry
 from ppc.backend import Backend
-from ppc.testing import distributions, primitives, programs
+from ppc.testing import distributions, fits, primitives, programs, refusals
 from ppc.testing.checks import Check as Check
 
-PARTS = (primitives, distributions, programs)
+PARTS = (primitives, distributions, programs, fits, refusals)
 
 
 def conformance(backend: str | Backend, *, only: str = "") -> list[Check]:
     """The checks of a backend, or of the installed one of that name.
 
-    `only` keeps those whose names begin so: "primitive/", "noise/", "distribution/", "program/".
+    `only` keeps those whose names begin so: "primitive/", "noise/", "distribution/", "program/",
+    "fit/", "refusal/".
     """
     found = registry.backend(backend) if isinstance(backend, str) else backend
     made = (check for part in PARTS for check in part.checks(found))
