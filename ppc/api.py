@@ -95,20 +95,24 @@ class ProbModel:
         seed: int | None = None,
         backend: str | None = None,
         progress: bool | None = None,
+        missing: str = "error",
     ) -> None:
         """Fit the model to data, `{site: array}`; the results are then in this model.
 
         Loaders of `ppc.data`, frames of pandas and Polars and xarray Datasets are data as well.
         `seed` fixes every draw of the fit; without it one is taken from ppc's generator
-        (`ppc.inference.seed`). `progress` shows a bar (default: where a terminal looks on). A
-        second fit starts afresh. Raises DataError (a ValueError) with every mistake in the data,
-        CompileError where the guide does not match, and leaves earlier results alone if it does.
+        (`ppc.inference.seed`). `progress` shows a bar (default: where a terminal looks on). With
+        `missing="drop"` elements of observed sites that are NaN have no term, exactly; by default
+        they are a mistake. A second fit starts afresh. Raises DataError (a ValueError) with every
+        mistake in the data, CompileError where the guide does not match, and leaves earlier
+        results alone if it does.
         """
         from ppc.inference.fit import fit
 
         self.fitted = fit(
-            self, data, inference_method, seed=seed, backend=backend, progress=progress
-        )
+            self, data, inference_method, seed=seed, backend=backend, progress=progress,
+            missing=missing,
+        )  # fmt: skip
 
     @property
     def params(self) -> Mapping[str, Array]:

@@ -114,7 +114,36 @@ class NotFinite(Mistake):
         return f"{self.name!r} has NaN or infinity in {rows_text(self.rows, self.total)}"
 
     def help(self) -> str:
-        return "drop these rows, or fill them in, before the fit"
+        return "drop or fill in these rows before the fit; fit(..., missing='drop') leaves out NaN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartlyMissing(Mistake):
+    """Vectors of which some elements are missing."""
+
+    code: ClassVar[str] = "data-partly-missing"
+    name: str
+
+    def message(self) -> str:
+        return f"{self.name!r} has draws of which some elements are NaN and others are not"
+
+    def help(self) -> str:
+        return "make every element of such a draw NaN, or give each element a site of its own"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingIsRead(Mistake):
+    """Missing values of a site that something else reads."""
+
+    code: ClassVar[str] = "data-missing-read"
+    name: str
+    reader: str
+
+    def message(self) -> str:
+        return f"{self.name!r} has NaN, but {self.reader} reads its values"
+
+    def help(self) -> str:
+        return "only data that nothing else depends on can be dropped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss, Wron
 from ppc.emit.program import Program, assemble
 from ppc.inference.data import Checked, check, entries
 from ppc.inference.methods import VI, next_seed
+from ppc.inference.missing import dropped
 from ppc.ir.nodes import Graph, observed_node
 from ppc.objective import functions
 from ppc.passes import batches
@@ -65,15 +66,23 @@ class Fitted:
 
 
 def compiled(
-    model: ProbModel, observed: tuple[str, ...], method: VI, defaults: FitDefaults | None = None
+    model: ProbModel,
+    observed: tuple[str, ...],
+    method: VI,
+    defaults: FitDefaults | None = None,
+    *,
+    graph: Graph | None = None,
 ) -> Compilation:
     """The compilation of a fit. Raises CompileError.
+
+    `graph` stands for the model's own, where missing data are masked.
 
     `defaults` are those of the program's own command, of which a fit from Python sees nothing.
     """
     guide = method.qmodel.ir if method.qmodel is not None else None
-    plates = batches.plates(model.ir, observed) if method.batch_size is not None else ()
-    return compile_loss(model.ir, guide, Options(observed, plates, fit=defaults or FitDefaults()))
+    graph = model.ir if graph is None else graph
+    plates = batches.plates(graph, observed) if method.batch_size is not None else ()
+    return compile_loss(graph, guide, Options(observed, plates, fit=defaults or FitDefaults()))
 
 
 def standing_alone(model: ProbModel, observed: tuple[str, ...], method: VI) -> Compilation:
@@ -91,6 +100,7 @@ def fit(
     seed: int | None,
     backend: str | None,
     progress: bool | None,
+    missing: str = "error",
     ready: Compilation | None = None,
     clip: bool = False,
 ) -> Fitted:
@@ -105,9 +115,19 @@ def fit(
     data = as_mapping(data)
     seed = next_seed(seed)
     arguments = _arguments(model, method)
-    checked = _checked(model.ir, data, arguments, ready)
-    observed = tuple(s.name for s in model.ir.samples if s.name in data)
-    c = ready or compiled(model, observed, method)
+    graph, given, seen = model.ir, data, None
+    if missing not in ("error", "drop"):
+        expected = "'error' or 'drop'"
+        raise KindError(WrongKind(argument="missing", expected=expected, found=repr(missing)))
+    if missing == "drop" and isinstance(data, Mapping) and ready is None:
+        guide = method.qmodel.ir if method.qmodel is not None else None
+        seen = dropped(model.ir, guide, data)
+        graph, given = seen.model, seen.data
+    checked = _checked(graph, given, arguments, ready)
+    observed = tuple(s.name for s in graph.samples if s.name in data)
+    c = ready or compiled(model, observed, method, graph=graph)
+    # Queries are about rows of which nothing is missing.
+    whole = c if graph is model.ir else compiled(model, observed, method)
     plan = assemble(c)
     batch_size = _batch_size(plan, checked, method, clip=clip)
     if model.fitted is not None:
@@ -130,10 +150,10 @@ def fit(
         raise DataError(NonFiniteLoss(where=outcome.failure))
     method.record(outcome.losses)
     return Fitted(
-        model=c.graphs["model"],
+        model=whole.graphs["model"],
         guide=c.graphs["guide"],
         raw=outcome.parameters,
-        arrays=checked.arrays,
+        arrays=checked.arrays if seen is None else seen.left_out(checked.arrays),
         sizes=checked.sizes,
         losses=outcome.losses,
         backend=backend,
