@@ -27,7 +27,7 @@ LIMIT = 1.5
 
 def program(path: Path) -> Program:
     """The program of a model file, as its calls say."""
-    roles = resolve(File.read(str(path), ()), Asked(str(path)))
+    roles = resolve(File.read(str(path), ()), Asked(path=str(path)))
     guide = roles.guide.graph if roles.guide else None
     return assemble(compile_loss(roles.model.graph, guide, roles.options))
 
