@@ -26,7 +26,7 @@ from ppc.diagnostics.data import (
     UnknownData,
     WrongKind,
 )
-from ppc.ir.nodes import Graph, Sample, observed_node
+from ppc.ir.nodes import Graph, Sample, mask_node, observed_node
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType, Tensor
 from ppc.objective.support import supports
@@ -98,7 +98,11 @@ def check(
             if fitted is not None:
                 arrays[name] = fitted
     finite = {}
+    counts = _counted(graph, arrays, sizes.values)
     for name, array in arrays.items():
+        if name in counts:  # what is excluded may be NaN
+            array = np.where(counts[name], array, 0)
+            arrays[name] = array if types[name].dtype == "i32" else arrays[name]
         if bad := _rows(~np.isfinite(array)):
             total = array.shape[0] if array.ndim else 1
             mistakes.append(NotFinite(name=name, rows=bad, total=total))
@@ -186,6 +190,26 @@ def _unit_axis(name: str, array: Array, dims: list[Size], sizes: _Sizes, notes: 
         notes.append(f"{name}: shape {array.shape} taken as {array.shape[:-1]}")
         return array[..., 0]
     return array
+
+
+def _counted(
+    graph: Graph, arrays: Mapping[str, Array], sizes: Mapping[str, int]
+) -> dict[str, Array]:
+    """For each site with a mask that the arrays tell: which of its elements count."""
+    from ppc_numpy import evaluate
+
+    from ppc.objective.functions import counted
+
+    found: dict[str, Array] = {}
+    if all(mask_node(site) is None for site in graph.samples):
+        return found
+    for name, mask in counted(graph, tuple(arrays)).items():
+        needed = {node.name for node in mask.data}
+        if needed <= set(arrays):
+            counts = evaluate(mask, {n: arrays[n] for n in needed}, sizes=sizes)[name]
+            if counts.shape == arrays[name].shape:
+                found[name] = counts
+    return found
 
 
 def _outside(

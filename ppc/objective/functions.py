@@ -17,13 +17,15 @@ from ppc.distributions import BIJECTIONS, DISTRIBUTIONS, SUPPORTS, Distribution,
 from ppc.distributions.bijections import Bijection
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Graph, Param, Sample, observed_node, operands
+from ppc.ir.nodes import Graph, Origin, Param, Sample, mask_node, observed_node, operands
 from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
 from ppc.objective import score
 from ppc.objective.elbo import observed_value
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
+from ppc.objective.support import is_known
+from ppc.passes import dce
 from ppc.records import dataclass
 
 DRAWS = "draws"  # the axis of independent draws of a query
@@ -56,6 +58,31 @@ def _give_sites(builder: Builder, model: Graph) -> None:
     for site in model.samples:
         if observed_node(site) is None:
             builder.data(site.name, site.type, origin="site")
+
+
+def counted(model: Graph, names: Collection[str]) -> dict[str, Graph]:
+    """For each of the named sites with a mask that is known from data: where it counts.
+
+    The graph has one output of the site's name: a boolean for each element of a draw.
+    """
+    builder = _whole(model, None, "counted")
+    builder.reserved |= {site.name for site in model.samples}
+    found: dict[str, Graph] = {}
+
+    def at(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        origin: Origin = "site" if site.name in names else "parameter"
+        value = builder.data(site.name, site.type, origin=origin)
+        mask = mask_node(site)
+        if site.name in names and mask is not None and is_known(builder, [mask]):
+            counts = builder.value(mask)
+            for _ in range(dist.event_rank if counts.type.rank else 0):
+                counts = ops.expand_dims(counts, -1)
+            builder.outputs = {site.name: on_plates(builder, counts, site, site.type.shape).name}
+            found[site.name] = dce.run(builder.build())
+        return value
+
+    inline(builder, model, at)
+    return found
 
 
 def guide_parameters(guide: Graph) -> Graph:

@@ -1,9 +1,8 @@
 """Missing data: what is NaN has no term, and the rest is fitted as if it were all there is."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
+from jaxtyping import Array, Bool
 
 import ppc as inf
 from ppc.diagnostics import DataError, KindError
@@ -80,3 +79,19 @@ def test_what_is_partly_missing_or_read_is_refused() -> None:
         pairs().fit({"y": y}, inf.inference.VI(epochs=1), missing="drop")
     with pytest.raises(DataError, match="reads its values"):
         chain().fit({"x": data(), "y": np.ones(40)}, inf.inference.VI(epochs=1), missing="drop")
+
+
+@inf.probmodel
+def masked(seen: Bool[Array, "N"]):  # noqa: F821  # the name of a dimension
+    m = inf.Normal(0.0, 2.0)
+    with inf.datamodel(), inf.mask(seen):
+        y = inf.Normal(m, 1.0)  # noqa: F841  # a site
+
+
+def test_what_a_mask_excludes_may_be_nan() -> None:
+    y = data()
+    method = inf.inference.VI(epochs=3)
+    masked(~np.isnan(y)).fit({"y": y}, method, seed=0)
+    assert np.isfinite(method.losses).all()
+    with pytest.raises(DataError, match="NaN or infinity in row 0"):
+        masked(np.arange(40) != 4).fit({"y": np.where(np.arange(40) % 40, 1.0, np.nan)}, method)
