@@ -6,9 +6,12 @@ They are templates of `ppc.emit.quote`; `ppc.emit.module` says where they stand.
 QUIET = """
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read when TensorFlow is imported
 # While it is imported, TensorFlow's native code greets on stderr, whatever the level.
+# A standard stream that is closed is opened for good: a file must not get its number.
+_nowhere = os.open(os.devnull, os.O_WRONLY)
+while _nowhere < 2:
+    _nowhere = os.open(os.devnull, os.O_WRONLY)
 _stderr = os.dup(2)
-with open(os.devnull, "wb") as _nowhere:
-    os.dup2(_nowhere.fileno(), 2)
+os.dup2(_nowhere, 2)
 try:
     import tensorflow as tf
 finally:

@@ -202,7 +202,8 @@ class _Progress:
     """A progress bar on the terminal; called with the steps done and the losses so far."""
 
     def __init__(self, wanted: bool | None, epochs: int) -> None:
-        self.shown = sys.stderr.isatty() if wanted is None else wanted
+        terminal = sys.stderr is not None and sys.stderr.isatty()  # None: closed
+        self.shown = terminal if wanted is None else wanted
         self.epochs = epochs
         self.call: Callable[[int, Array], None] | None = None
 

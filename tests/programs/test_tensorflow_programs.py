@@ -25,6 +25,11 @@ def key(seed: int) -> Any:
     return tf.constant([0, seed], tf.int64)
 
 
+def quiet() -> dict[str, str]:
+    """The environment without the level of TensorFlow's log, which JAX sets for itself."""
+    return {name: x for name, x in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+
+
 def options(it: Emitted) -> dict[str, Any]:
     found: dict[str, Any] = {"batch_size": BATCH} if it.batched else {}
     if (sizes := it.sizes()) is not None:
@@ -130,19 +135,52 @@ def test_the_site_that_is_not_finite_is_told() -> None:
 @pytest.mark.xdist_group("program")
 def test_the_command_says_its_result_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(emitted("poster", "tensorflow").text, encoding="utf-8")
-    # JAX sets the level for itself where it is imported.
-    env = {name: x for name, x in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "data.npz", x=rng.normal(size=(21, 4)), y=rng.integers(0, 3, 21))
     for more, dtype in (["--device", "cpu"], np.float32), (["--float64"], np.float64):
         done = subprocess.run(
             [sys.executable, "program.py", "data.npz", "--epochs", "2", *more],
-            cwd=tmp_path, env=env, capture_output=True, encoding="utf-8", check=True, timeout=300,
+            cwd=tmp_path, env=quiet(), capture_output=True, encoding="utf-8", check=True,
+            timeout=300,
         )  # fmt: skip
         assert done.stdout.startswith("loss ") and done.stdout.count("\n") == 1
         assert done.stderr == ""
         fit = np.load(tmp_path / "fit.npz")
         assert {fit["params.nn1_0.kernel"].dtype, fit["losses"].dtype} == {np.dtype(dtype)}
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("program")
+@pytest.mark.parametrize(
+    "backend, closed",
+    [("jax", "2>&-"), ("tensorflow", "2>&-"), ("tensorflow", "<&- >&- 2>&-")],
+)
+def test_the_command_needs_no_terminal(tmp_path: Path, backend: str, closed: str) -> None:
+    """Where a standard stream is closed, no file gets its number and what is written to it."""
+    text = emitted("schools_centred", backend).text
+    (tmp_path / "program.py").write_text(text, encoding="utf-8")
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "data.npz", sigma=np.ones(8), y=rng.normal(size=8))
+    command = f"{sys.executable} program.py data.npz --epochs 2 {closed}"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=quiet(), check=True, timeout=300)
+    assert done.returncode == 0
+    with np.load(tmp_path / "fit.npz") as fit:
+        assert np.isfinite(fit["losses"]).all() and fit["losses"].shape == (2,)
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("program")
+@pytest.mark.parametrize("legacy", ["0", "1"])
+def test_programs_survive_both_kinds_of_keras(tmp_path: Path, legacy: str) -> None:
+    (tmp_path / "program.py").write_text(emitted("poster", "tensorflow").text, encoding="utf-8")
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "data.npz", x=rng.normal(size=(21, 4)), y=rng.integers(0, 3, 21))
+    done = subprocess.run(
+        [sys.executable, "program.py", "data.npz", "--epochs", "2"],
+        cwd=tmp_path, env=quiet() | {"TF_USE_LEGACY_KERAS": legacy},
+        capture_output=True, encoding="utf-8", check=True, timeout=300,
+    )  # fmt: skip
+    assert done.stdout.startswith("loss ") and done.stderr == ""
 
 
 def test_every_program_is_as_ruff_wants_it(tmp_path: Path) -> None:

@@ -757,7 +757,7 @@ def run_command(args: argparse.Namespace) -> str:
 
     def callback(fit: Fit, total: int) -> bool:
         step = len(fit.losses)
-        if sys.stderr.isatty():
+        if sys.stderr and sys.stderr.isatty():
             end = "\n" if step == total else ""
             line = f"\rstep {step} of {total}  loss {fit.losses[-1]:.4g} "
             print(line, end=end, file=sys.stderr, flush=True)
