@@ -143,3 +143,33 @@ def test_backends_leave_no_nan_in_derivatives(name: str) -> None:
     for site in sites:
         np.testing.assert_allclose(slopes[site], reference[site], rtol=1e-9, atol=1e-12)
     assert np.isfinite(slopes["extra"]).all()
+
+
+OBSERVED = """
+import numpy as np
+import ppc as inf
+from jaxtyping import Array, Float, Int
+
+@inf.probmodel
+def model(x: Float[Array, "N"], k: Int[Array, "N"]):
+    m = inf.Normal(np.mean(x), 1.0)
+    for i in range(len(x)):
+        if k[i] > 0:
+            inf.observe(inf.Normal(m, 1.0, name="y"), x[i])
+        else:
+            inf.observe(inf.Normal(-m, 2.0, name="y"), x[i])
+        if x[i] > 1:
+            inf.observe(inf.Laplace(m, 1.0, name="z"), x[i])
+"""
+
+
+def test_observations_in_branches_of_a_loop_count_where_they_are_made() -> None:
+    graph = compile_source(Source("m.py", OBSERVED)).graph
+    model = compile_loss(graph, None, Options()).graphs["model"]
+    x, k, m = np.array([0.5, -1.0, 2.0, 3.0]), np.array([1, 0, 1, 0]), 0.3
+    function = as_function(functions.log_density(model))
+    found = evaluate(function, {"x": x, "k": k, "m": np.array(m)}, sizes={"N": 4})
+    expected = st.norm.logpdf(m, x.mean())
+    expected += st.norm.logpdf(x, np.where(k > 0, m, -m), np.where(k > 0, 1.0, 2.0)).sum()
+    expected += st.laplace.logpdf(x[x > 1], m).sum()
+    np.testing.assert_allclose(found["log_density"], expected, rtol=1e-12)
