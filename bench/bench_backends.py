@@ -1,6 +1,8 @@
 """TensorFlow's program over JAX's, per step, as `ppc bench` measures them.
 
-For these alone: `python -m pytest bench/bench_backends.py && python bench/report.py`.
+For these alone, and for the pages:
+
+    python -m pytest bench/bench_backends.py; python bench/report.py; python docs/fill.py
 """
 
 from __future__ import annotations

@@ -6,13 +6,18 @@ import json
 import os
 import platform
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
 
 RESULTS = Path(__file__).parent / "results"
 Record = Callable[..., None]
+
+
+def tensorflow() -> str:
+    """The distribution that TensorFlow is installed from."""
+    return packages_distributions()["tensorflow"][0]
 
 
 @pytest.fixture
@@ -36,6 +41,8 @@ def record() -> Record:
             "python": platform.python_version(),
             "jax": version("jax"),
         }
+        if name.startswith("backends_"):
+            machine["tensorflow"] = version(tensorflow())
         result = {
             "title": title,
             "value": value,
