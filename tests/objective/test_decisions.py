@@ -173,3 +173,36 @@ def test_observations_in_branches_of_a_loop_count_where_they_are_made() -> None:
     expected += st.norm.logpdf(x, np.where(k > 0, m, -m), np.where(k > 0, 1.0, 2.0)).sum()
     expected += st.laplace.logpdf(x[x > 1], m).sum()
     np.testing.assert_allclose(found["log_density"], expected, rtol=1e-12)
+
+
+SUMMED = """
+import numpy as np
+import ppc as inf
+from jaxtyping import Array, Float
+
+@inf.probmodel
+def model(x: Float[Array, "N"]):
+    total = 0.0
+    for i in range(len(x)):
+        if x[i] > 0:
+            total += np.log(x[i])
+        else:
+            total += 1.0
+    m = inf.Normal(total, 1.0)
+    w = np.zeros(4)
+    for j in range(4):
+        if m > 0:
+            w[j] = m * j
+    y = inf.Normal(np.sum(w), 1.0)
+"""
+
+
+@pytest.mark.parametrize("m", [0.3, -0.3])
+def test_sums_and_elements_in_branches_of_a_loop(m: float) -> None:
+    graph = compile_source(Source("m.py", SUMMED)).graph
+    model = compile_loss(graph, None, Options(("y",))).graphs["model"]
+    x = np.array([0.5, -1.0, 2.0, 3.0])
+    inputs = {"x": x, "m": np.array(m), "y": np.array(0.1)}
+    found = evaluate(as_function(functions.log_density(model)), inputs, sizes={"N": 4})
+    expected = st.norm.logpdf(m, np.log(x[x > 0]).sum() + 1) + st.norm.logpdf(0.1, 6 * max(m, 0))
+    np.testing.assert_allclose(found["log_density"], expected, rtol=1e-12)

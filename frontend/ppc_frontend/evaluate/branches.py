@@ -147,6 +147,13 @@ class Fork:
             self.claimed.append({n: s for n, s in ctx.sites.items() if n not in names})
             self.made.append([n for n in ctx.sites_of if n not in known])
             ctx.sites = names
+        for _, it in ctx.indexed.values():  # arrays and lists of which this side wrote first
+            if id(it) not in self.before.contents:
+                appended = it.kind == "list" and it.base is None
+                held = [part for part in it.parts if appended and not part.loops]
+                self.before.contents[id(it)] = (it, held)
+                for state in self.after:
+                    state.contents[id(it)] = (it, held)
         self.after.append(self.before.now(frame))
         if taken:
             self.before.restore(frame)
