@@ -25,6 +25,8 @@ from ppc.diagnostics.data import (
 from ppc.distributions import DISTRIBUTIONS
 
 if TYPE_CHECKING:
+    import networkx as nx
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from ppc.inference.fit import Fitted
@@ -86,6 +88,23 @@ class ProbModel:
     def sites(self) -> tuple[str, ...]:
         """The names of the random variables, in model order."""
         return tuple(site.name for site in self.ir.samples)
+
+    @property
+    def graph(self) -> nx.DiGraph[str]:
+        """A networkx graph with an edge to each random variable from what it depends on.
+
+        Its nodes are the random variables and parameters, in model order; the attribute `kind` is
+        "latent", "observed" (after a fit, or by the model itself) or "parameter".
+        """
+        from ppc.inference.dependencies import dependencies
+
+        return dependencies(self.fitted.model if self.fitted else self.ir)
+
+    def plot_graph(self) -> Axes:
+        """Draw `graph` into matplotlib's current axes, observed sites grey, and return these."""
+        from ppc.inference.dependencies import draw
+
+        return draw(self.graph)
 
     def fit(
         self,

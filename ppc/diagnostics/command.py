@@ -452,9 +452,11 @@ class MissingPlot(Mistake):
     """A picture without the library that draws it."""
 
     code: ClassVar[str] = "missing-plot"
+    call: str = "--plot"
+    package: str = "matplotlib"
 
     def message(self) -> str:
-        return "--plot needs matplotlib, which is not installed"
+        return f"{self.call} needs {self.package}, which is not installed"
 
     def help(self) -> str:
-        return installing("plot", "matplotlib")
+        return installing("plot", self.package)
