@@ -27,7 +27,16 @@ from ppc_frontend.evaluate.indexed import Indexed, Part
 from ppc_frontend.evaluate.indexing import index
 from ppc_frontend.scope import Frame
 from ppc_frontend.tensors import describe, is_tensor, tensor
-from ppc_frontend.values import POISON, Carried, Given, Last, Partly
+from ppc_frontend.values import (
+    POISON,
+    Bound,
+    Carried,
+    Given,
+    Last,
+    Method,
+    Partly,
+    UserFunction,
+)
 from ppc_frontend.vocabulary import elementwise
 
 
@@ -55,15 +64,14 @@ class State:
     contents: dict[int, tuple[Any, Any]]  # by identity: the object, a copy of what it holds
 
     @classmethod
-    def of(cls, frame: Frame | None) -> State:
-        """The state now."""
+    def of(cls, frame: Frame | None, held: Sequence[Any] = ()) -> State:
+        """The state now; functions among `held` can change what they were written beside."""
         variables = {} if frame is None else dict(frame.variables)
         found: dict[int, tuple[Any, Any]] = {}
-        at = frame
-        while at is not None:
-            for value in at.variables.values():
-                _reach(value, found)
-            at = at.parent
+        seen: set[int] = set()
+        _reach_frame(frame, found, seen)
+        for value in held:
+            _reach(value, found, seen)
         return cls(variables, found)
 
     def now(self, frame: Frame | None) -> State:
@@ -79,17 +87,38 @@ class State:
             _put(obj, held)
 
 
-def _reach(value: Any, found: dict[int, tuple[Any, Any]]) -> None:
-    if not isinstance(value, Indexed | Carried | list | dict | tuple) or id(value) in found:
+def _reach_frame(frame: Frame | None, found: dict[int, tuple[Any, Any]], seen: set[int]) -> None:
+    while frame is not None and id(frame) not in seen:
+        seen.add(id(frame))
+        for value in list(frame.variables.values()):
+            _reach(value, found, seen)
+        frame = frame.parent
+
+
+def _reach(value: Any, found: dict[int, tuple[Any, Any]], seen: set[int]) -> None:
+    if id(value) in seen:
         return
-    if not isinstance(value, tuple):
-        found[id(value)] = (value, _copy(value))
-    if isinstance(value, list | tuple):
-        for item in value:
-            _reach(item, found)
-    elif isinstance(value, dict):
-        for item in value.values():
-            _reach(item, found)
+    match value:
+        case UserFunction():
+            seen.add(id(value))
+            _reach_frame(value.frame, found, seen)
+            inner = list(value.defaults.values())
+        case Bound():
+            seen.add(id(value))
+            inner = [value.function, *value.args, *value.kwargs.values()]
+        case Method():
+            inner = [value.owner]
+        case Indexed() | Carried() | list() | dict():
+            seen.add(id(value))
+            found[id(value)] = (value, _copy(value))
+            inner = list(value.values()) if isinstance(value, dict) else []
+            inner += value if isinstance(value, list) else []
+        case tuple():
+            inner = list(value)
+        case _:
+            return
+    for item in inner:
+        _reach(item, found, seen)
 
 
 def _copy(obj: Any) -> Any:
@@ -371,17 +400,20 @@ class Fork:
             ctx.refuse(wrong.Unsupported(span=one.span or self.span, what=what))
 
 
-def fork(ctx: Context, frame: Frame | None, condition_: Value) -> Fork:
-    """A decision at the current place."""
-    return Fork(ctx, frame, condition_, ctx.span, State.of(frame))
+def fork(ctx: Context, frame: Frame | None, condition_: Value, held: Sequence[Any] = ()) -> Fork:
+    """A decision at the current place; `held` are the functions and values that it is given."""
+    return Fork(ctx, frame, condition_, ctx.span, State.of(frame, held))
 
 
 def either(
     ctx: Context, frame: Frame | None, decides: Value, first: Callable[[], Any],
-    second: Callable[[], Any],
+    second: Callable[[], Any], held: Sequence[Any] = (),
 ) -> Any:  # fmt: skip
-    """The choice between what two functions return, of which one is meant to be called."""
-    decision = fork(ctx, frame, decides)
+    """The choice between what two functions return, of which one is meant to be called.
+
+    `held` are the user's functions that they call, and the arguments of these.
+    """
+    decision = fork(ctx, frame, decides, held)
     with decision.side(True):
         one = first()
     with decision.side(False):

@@ -210,10 +210,8 @@ def _conditional(ctx: Context, frame: Frame, node: cst.IfExp) -> Any:
     if isinstance(decides, bool):
         return evaluate(ctx, frame, node.body if decides else node.orelse)
     if decides is not None:
-        sides = (node.body, node.orelse)
-        return branches.either(
-            ctx, frame, decides, *(partial(evaluate, ctx, frame, s) for s in sides)
-        )
+        first, second = (partial(evaluate, ctx, frame, side) for side in (node.body, node.orelse))
+        return branches.either(ctx, frame, decides, first, second)
     if is_tensor(test):
         chosen, other = evaluate(ctx, frame, node.body), evaluate(ctx, frame, node.orelse)
         return elementwise.where(ctx, condition=test, x=chosen, y=other)

@@ -19,9 +19,8 @@ def cond(ctx: Context, *, pred: Any, first: Any, second: Any, operands: Sequence
     """What the first function returns where the predicate holds, the second elsewhere."""
     from ppc_frontend.evaluate.calls import call
 
-    return _either(
-        ctx, pred, *(partial(call, ctx, function, operands, {}) for function in (first, second))
-    )
+    taken, other = (partial(call, ctx, function, operands, {}) for function in (first, second))
+    return _either(ctx, pred, taken, other, (first, second, *operands))
 
 
 def case(ctx: Context, *, pairs: Any, default: Any = None) -> Any:
@@ -36,8 +35,9 @@ def case(ctx: Context, *, pairs: Any, default: Any = None) -> Any:
         what = "pairs of a predicate and a function"
         ctx.refuse(wrong.NotKnown(span=ctx.span, what=what, found=describe(pairs)))
     chosen: Callable[[], Any] = partial(call, ctx, default, (), {})
+    held = [default, *(function for _, function in pairs)]
     for pred, function in reversed(pairs):
-        chosen = partial(_either, ctx, pred, partial(call, ctx, function, (), {}), chosen)
+        chosen = partial(_either, ctx, pred, partial(call, ctx, function, (), {}), chosen, held)
     return chosen()
 
 
@@ -52,11 +52,14 @@ def switch(ctx: Context, *, index: Any, functions: Any, operands: Sequence[Any] 
     chosen: Callable[[], Any] = last
     for i, function in reversed(list(enumerate(first))):
         pred = elementwise.binary(ctx, "le", x=index, y=i)
-        chosen = partial(_either, ctx, pred, function, chosen)
+        chosen = partial(_either, ctx, pred, function, chosen, (*functions, *operands))
     return chosen()
 
 
-def _either(ctx: Context, pred: Any, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
+def _either(
+    ctx: Context, pred: Any, first: Callable[[], Any], second: Callable[[], Any],
+    held: Sequence[Any],
+) -> Any:  # fmt: skip
     from ppc_frontend.evaluate import arithmetic, branches
 
     decides = branches.condition(ctx, pred)
@@ -64,7 +67,7 @@ def _either(ctx: Context, pred: Any, first: Callable[[], Any], second: Callable[
         decides = arithmetic.truth(ctx, pred)
     if isinstance(decides, bool):
         return first() if decides else second()
-    return branches.either(ctx, None, decides, first, second)
+    return branches.either(ctx, None, decides, first, second, held)
 
 
 def select(ctx: Context, *, conditions: Any, choices: Any, default: Any = 0) -> Any:
