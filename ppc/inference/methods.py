@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ppc.api import ProbModel
 
 FAMILIES = (MEANFIELD,)  # the guides that the compiler infers
+ADAM = "AdamOptimizer"  # InferPy's name for its default, which is ours too
 
 _generator = Random(secrets.randbits(64))
 
@@ -50,8 +51,8 @@ class VI:
         qmodel: the guide: a model with its hyperparameters, a function without parameters that
             returns or is one, or None or "meanfield" for one inferred from the model.
         loss: "ELBO".
-        optimizer: None for Adam, or an optimiser of the backend's library, such as
-            `optax.lamb(0.01)`. It sees the parameters as the emitted program's `Params`, on the
+        optimizer: None or "AdamOptimizer" for Adam, or an optimiser of the backend's library, such
+            as `optax.lamb(0.01)`. It sees the parameters as the emitted program's `Params`, on the
             reals; those with a row for each datum apart, as the rows of the batch. A second fit
             with the same object compiles nothing; a new object, equal or not, compiles the loop.
         epochs: passes over the data.
@@ -75,7 +76,7 @@ class VI:
         self.loss = loss
         if loss != "ELBO":
             raise DataError(BadNumber(argument="loss", expected="'ELBO'", found=repr(loss)))
-        self.optimizer = optimizer
+        self.optimizer = None if isinstance(optimizer, str) and optimizer == ADAM else optimizer
         self.epochs = positive_integer("epochs", epochs)
         if isinstance(learning_rate, bool) or not isinstance(learning_rate, SupportsFloat):
             found = type(learning_rate).__name__

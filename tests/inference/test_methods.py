@@ -135,8 +135,20 @@ def test_adam_of_the_user_is_adam_of_the_program() -> None:
         np.testing.assert_allclose(value, given.params[name], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+def test_inferpys_name_of_adam_is_adam(backend: str) -> None:
+    named, own = model(), model()
+    method = inf.inference.VI(qmodel(), "ELBO", "AdamOptimizer", 1)
+    named.fit(DATA, method, seed=0, backend=backend)
+    # Adam's first step has the length of its learning rate in every element; epsilon, and the
+    # rounding of 1 + 0.001 in float32 (1.2e-7 of 0.001), are far below one part in a thousand.
+    np.testing.assert_allclose(np.abs(named.params["loc"] - 1.0), 0.001, rtol=1e-3)
+    own.fit(DATA, inf.inference.VI(qmodel(), epochs=1), seed=0, backend=backend)
+    assert all((value == own.params[name]).all() for name, value in named.params.items())
+
+
 @pytest.mark.parametrize("given, found", [
-    ("AdamOptimizer", "not 'AdamOptimizer'"), (optax.adam, "not adam"), (0.1, "not float"),
+    ("RMSPropOptimizer", "not 'RMSPropOptimizer'"), (optax.adam, "not adam"), (0.1, "not float"),
     (optax.GradientTransformation, "not GradientTransformation"),
 ])  # fmt: skip
 def test_what_is_no_optimiser_is_told_what_is(given, found: str) -> None:
