@@ -1,0 +1,135 @@
+"""Models as books write them: density and gradient against SciPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from ppc_numpy import value_and_gradient
+from programs import body
+from scipy import stats
+from scipy.special import expit
+
+from ppc.ir.verify import check
+from ppc.objective.functions import log_density
+from ppc.passes import plates
+
+Values = dict[str, np.ndarray]
+
+RASCH = """
+    for i in range(I):
+        ability[i] = inf.Normal(0., 1.)
+    for j in range(J):
+        difficulty[j] = inf.Normal(0., 2.)
+    for n in range(N):
+        y[n] = inf.Bernoulli(logits=ability[person[n]] - difficulty[item[n]])
+    """
+TWO_PARAMETERS = RASCH.replace(
+    "difficulty[j] =", "slope[j] = inf.LogNormal(0., 0.5)\n        difficulty[j] ="
+)
+TWO_PARAMETERS = TWO_PARAMETERS.replace(
+    "ability[person[n]] - difficulty[item[n]]",
+    "slope[item[n]] * (ability[person[n]] - difficulty[item[n]])",
+)
+RADON = """
+    mu = inf.Normal(np.zeros(2), 1.)
+    tau = inf.HalfNormal(1.)
+    for j in range(J):
+        a[j] = inf.Normal(mu[0], tau)
+        b[j] = inf.Normal(mu[1], tau)
+    for n in range(N):
+        y[n] = inf.Normal(a[item[n]] + b[item[n]] * x[n], 0.7)
+    """
+FACTORS = """
+    for i in range(I):
+        u[i] = inf.Normal(np.zeros(2), 1.)
+    for j in range(J):
+        v[j] = inf.Normal(np.zeros(2), 1.)
+    for n in range(N):
+        y[n] = inf.Normal(u[person[n]] @ v[item[n]], 0.5)
+    """
+HORSESHOE = """
+    tau = inf.HalfCauchy(0., 1.)
+    for j in range(J):
+        scale[j] = inf.HalfCauchy(0., 1.)
+        beta[j] = inf.Normal(0., tau * scale[j])
+    for n in range(N):
+        y[n] = inf.Normal(beta[item[n]] * x[n], 0.7)
+    """
+ROWS = 'person: Int[Array, "N"], item: Int[Array, "N"], I, J'
+ITEMS = 'item: Int[Array, "N"], x: Float[Array, "N"], J'
+
+
+def rasch(v: Values) -> float:
+    p = expit(
+        v.get("slope", np.ones(3))[v["item"]]
+        * (v["ability"][v["person"]] - v["difficulty"][v["item"]])
+    )
+    found = stats.norm.logpdf(v["ability"]).sum() + stats.norm.logpdf(v["difficulty"], 0, 2).sum()
+    if "slope" in v:
+        found += stats.lognorm.logpdf(v["slope"], 0.5).sum()
+    return float(found + stats.bernoulli.logpmf(v["y"], p).sum())
+
+
+def radon(v: Values) -> float:
+    mean = v["a"][v["item"]] + v["b"][v["item"]] * v["x"]
+    found = stats.norm.logpdf(v["mu"]).sum() + stats.halfnorm.logpdf(v["tau"])
+    found += stats.norm.logpdf(v["a"], v["mu"][0], v["tau"]).sum()
+    found += stats.norm.logpdf(v["b"], v["mu"][1], v["tau"]).sum()
+    return float(found + stats.norm.logpdf(v["y"], mean, 0.7).sum())
+
+
+def factors(v: Values) -> float:
+    mean = (v["u"][v["person"]] * v["v"][v["item"]]).sum(-1)
+    found = stats.norm.logpdf(v["u"]).sum() + stats.norm.logpdf(v["v"]).sum()
+    return float(found + stats.norm.logpdf(v["y"], mean, 0.5).sum())
+
+
+def horseshoe(v: Values) -> float:
+    found = stats.halfcauchy.logpdf(v["tau"]) + stats.halfcauchy.logpdf(v["scale"]).sum()
+    found += stats.norm.logpdf(v["beta"], 0, v["tau"] * v["scale"]).sum()
+    return float(found + stats.norm.logpdf(v["y"], v["beta"][v["item"]] * v["x"], 0.7).sum())
+
+
+# Arguments, lines, the shapes of the float inputs, the density by SciPy.
+Shapes = dict[str, tuple[int, ...]]
+ABILITIES: Shapes = {"ability": (4,), "difficulty": (3,)}
+MODELS: dict[str, tuple[str, str, Shapes, Callable[[Values], float]]] = {
+    "rasch": (ROWS, RASCH, ABILITIES, rasch),
+    "two parameters": (ROWS, TWO_PARAMETERS, {**ABILITIES, "slope": (3,)}, rasch),
+    "radon": (
+        ITEMS, RADON, {"mu": (2,), "tau": (), "a": (3,), "b": (3,), "x": (5,), "y": (5,)}, radon,
+    ),
+    "factors": (ROWS, FACTORS, {"u": (4, 2), "v": (3, 2), "y": (5,)}, factors),
+    "horseshoe": (
+        ITEMS, HORSESHOE, {"tau": (), "scale": (3,), "beta": (3,), "x": (5,), "y": (5,)}, horseshoe,
+    ),
+}  # fmt: skip
+POSITIVE = {"tau", "scale", "slope"}
+ROWS_OF = {"person": np.array([0, 3, 1, 3, 2]), "item": np.array([2, 0, 0, 1, 2])}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_density_and_gradient_are_those_of_scipy(name: str) -> None:
+    arguments, lines, shapes, expected = MODELS[name]
+    rng = np.random.default_rng(1)
+    free = {one: np.asarray(rng.normal(size=shape)) for one, shape in shapes.items()}
+    free |= {one: np.asarray(np.exp(free[one])) for one in POSITIVE & free.keys()}
+    given = {"y": np.array([0, 1, 1, 0, 1]), **ROWS_OF, **free}
+    graph = plates.run(body(lines, arguments))
+    check(graph)
+    density = log_density(graph)
+    named = {node.name for node in density.data}
+    inputs = {k: v for k, v in given.items() if k in named}
+    found, gradient = value_and_gradient(density, inputs, "log_density", list(free))
+    np.testing.assert_allclose(found, expected(given), rtol=1e-12)
+    step = 1e-5  # errors of order step**2 and of eps / step, each near 1e-10 of the density
+    for one, value in free.items():
+        for index in np.ndindex(value.shape):
+            ends = [value.copy(), value.copy()]
+            ends[0][index] -= step
+            ends[1][index] += step
+            low, high = (expected({**given, one: end}) for end in ends)
+            slope = np.asarray(gradient[one])[index]
+            np.testing.assert_allclose(slope, (high - low) / (2 * step), rtol=1e-6, atol=1e-7)
