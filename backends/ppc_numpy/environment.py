@@ -93,13 +93,19 @@ class Environment:
         return (*(self.lengths[a] for a in type_.axes), *(self.size(s) for s in type_.shape))
 
     def fill(self, graph: Graph) -> None:
-        """Give small sizes to all names that are not known; a batch is shorter than its plate."""
+        """Give small sizes to all names that are not known; a batch is shorter than its plate.
+
+        Not where the graph makes an array of all rows, which is as long as the plate.
+        """
+        ops = [node for node in graph.nodes if isinstance(node, Op)]
+        whole = {dict(op.attrs)["axis"] for op in ops if op.primitive == "from_axis"}
         unknown = (n for n in range(3, 1000) if n not in self.sizes.values())
         for name, axis in self.axes.items():
             for free in sorted(axis.size.names - set(self.sizes)):
                 self.sizes[free] = next(unknown) * (3 if axis.subsampled else 1)
             size = self.size(axis.size)
-            self.lengths.setdefault(name, (size + 2) // 3 if axis.subsampled else size)
+            part = axis.subsampled and name not in whole
+            self.lengths.setdefault(name, (size + 2) // 3 if part else size)
         for node in graph.nodes:
             attrs = [v for _, v in node.attrs] if isinstance(node, Op) else []
             flat = [x for v in attrs for x in (v if isinstance(v, tuple) else (v,))]

@@ -153,14 +153,21 @@ class Context:
         return [*(plate.axis for plate in self.plates), *(loop.axis for loop in self.loops)]
 
     def seen(self, value: Any) -> Any:
-        """What a name or element holds, as the loops around see it.
+        """What a name or element holds, as the plates and loops around see it.
 
-        Rows of a plate that is closed are an array to a loop over the same axis, not its own row.
+        Rows of a plate that is closed are an array, not anyone's own row: its axis is the leading
+        dimension. So they are to a loop over the same axis that has begun since.
         """
-        if isinstance(value, Value):
-            for loop in self.loops:
-                if value.name in loop.rows:
-                    value = self.op("from_axis", value, axis=loop.axis)
+        if not isinstance(value, Value):
+            return value
+        made = value.name
+        for loop in self.loops:
+            if made in loop.rows:
+                value = self.op("from_axis", value, axis=loop.axis)
+        rows = self.rows()
+        for axis in reversed(value.type.axes):  # each goes to the front: the outermost last
+            if axis not in rows:
+                value = self.op("from_axis", value, axis=axis)
         return value
 
     def place(self, value: Any) -> Span | None:
@@ -276,6 +283,11 @@ class Context:
         rows = [(v, v.type.rank - e) for v, e in zip(values, events, strict=True) if self.lead(v)]
         if not rows:
             return list(values)
+        widest = max((v for v, _ in rows), key=self.lead)
+        values = [
+            v if self.lead(v) else self.as_rows(v, v.type.rank - e - rows[0][1], like=widest)
+            for v, e in zip(values, events, strict=True)
+        ]
         first, rank = rows[0]
         for other, other_rank in rows[1:]:
             if other_rank != rank:
@@ -290,6 +302,30 @@ class Context:
             same = shape == value.type.shape
             result.append(value if same else self.builder.op("reshape", value, shape=shape))
         return result
+
+    def as_rows(self, value: Value, most: int, *, like: Value | None = None) -> Value:
+        """An array with its leading dimensions, `most` at most, on the axes of open plates.
+
+        Those are taken that have the size, by name, of one plate alone; of a number they are only
+        where all `most` together are the leading axes of `like`, as code sees it. Next to `like`,
+        it is all of them or none.
+        """
+        sizes = value.type.shape[: max(most, 0)]
+        lead = self.lead_axes(like) if like is not None else ()
+        names = [axis.name for axis in lead]
+        if sizes != tuple(axis.size for axis in lead):
+            opened = [self.builder.axes[plate.axis] for plate in self.plates]
+            names = []
+            for size in sizes:
+                found = [axis.name for axis in opened if axis.size == size]
+                if size.value is not None or len(found) != 1 or found[0] in names:
+                    break
+                names += found
+            if like is not None and len(names) < len(sizes):
+                return value
+        for name in names:
+            value = self.op("to_axis", value, axis=name)
+        return value
 
     def mismatch(self, first: Value, other: Value) -> NoReturn:
         """Refuse operands of which one has rows where the other has another axis."""

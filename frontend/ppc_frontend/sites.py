@@ -12,8 +12,8 @@ from typing import Any
 from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type
 from ppc.distributions.supports import outside, words
 from ppc.ir.build import Value
-from ppc.ir.nodes import REAL, Data, Sample, Support, operands
-from ppc.ir.primitives import RuleError, show
+from ppc.ir.nodes import REAL, Data, Op, Sample, Support, operands
+from ppc.ir.primitives import PRIMITIVES, RuleError, show
 from ppc.ir.types import Axis, Tensor
 from ppc.spans import Span
 from ppc_frontend import wrong
@@ -41,14 +41,16 @@ def sample(
         with ctx.at(places.get(name, ctx.span)):
             values[name] = tensor(ctx, value, "f32")
     ranks = [_event_rank(distribution, name) for name in values]
-    values = dict(zip(values, ctx.align(list(values.values()), ranks), strict=True))
+    aligned = ctx.align(list(values.values()), ranks)
+    if ctx.plates and not any(map(ctx.lead, aligned)):
+        aligned = [
+            ctx.as_rows(value, value.type.rank - rank)
+            for value, rank in zip(aligned, ranks, strict=True)
+        ]
+    values = dict(zip(values, aligned, strict=True))
     plates = ctx.rows()
-    for value in values.values():
-        outside = [axis for axis in value.type.axes if axis not in plates]
-        if outside:
-            place = ctx.place(value)
-            others = ((place, "it is made here"),) if place else ()
-            ctx.refuse(wrong.RowOutsidePlate(span=ctx.span, plate=outside[0], others=others))
+    for value, rank in zip(aligned, ranks, strict=True):
+        _outside(ctx, value, rank)
     _check(ctx, distribution, values, places)
     extra = shape(ctx, bound["sample_shape"])
     if extra and ctx.plates:
@@ -61,6 +63,8 @@ def sample(
         )  # fmt: skip
     except RuleError as error:
         ctx.refuse(ctx.shape_mistake(error.reason, list(values.values())))
+    for name, value in values.items():
+        _vector(ctx, value, _event_rank(distribution, name), values, places.get(name, ctx.span))
     hint = bound["name"] if isinstance(bound["name"], str) else distribution.name.lower()
     if bound["name"] is not None:
         with ctx.at(places.get("name", ctx.span)):
@@ -72,6 +76,46 @@ def sample(
     return value
 
 
+def _outside(ctx: Context, value: Value, event_rank: int) -> None:
+    """Refuse a parameter that has a value for each row of a `with` plate that is closed."""
+    open_, nodes = ctx.rows(), ctx.builder.nodes
+    todo = [value.name] if value.type.rank > event_rank else []
+    closed = [axis for axis in value.type.axes if axis not in open_]
+    for name in todo:
+        node = nodes[name]
+        if not isinstance(node, Op):
+            continue
+        if node.primitive == "from_axis":
+            axis, rows = str(dict(node.attrs)["axis"]), nodes[node.args[0]]
+            of_loop = ctx.builder.axes[axis].kind == "loop"
+            if axis not in open_ and not of_loop and not isinstance(rows, Data):
+                value, closed = ctx.builder.value(rows.name), [axis]
+                break
+        elif PRIMITIVES[node.primitive].elementwise:
+            todo += [arg for arg in node.args if nodes[arg].type.rank == node.type.rank]
+    if closed:
+        place = ctx.place(value)
+        others = ((place, "it is made here"),) if place else ()
+        ctx.refuse(wrong.RowOutsidePlate(span=ctx.span, plate=closed[0], others=others))
+
+
+def _vector(
+    ctx: Context, value: Value, event_rank: int, values: Mapping[str, Value], place: Span
+) -> None:
+    """Warn of a parameter that looks like one of the rows of a plate, and is one in each row."""
+    batch = value.type.shape[: value.type.rank - event_rank]
+    if len(batch) != 1 or batch[0].value in (None, 1) or any(map(ctx.lead, values.values())):
+        return
+    for plate in ctx.plates:
+        if ctx.builder.axes[plate.axis].size == batch[0]:
+            ctx.warnings.append(
+                wrong.VectorInRow(
+                    span=place, plate=plate.axis, shape=show(batch),
+                    others=((plate.span, f"the plate {plate.axis} is opened here"),),
+                )
+            )  # fmt: skip
+
+
 def masked(ctx: Context, type_: Tensor, event_rank: int) -> dict[str, str]:
     """The attribute `mask` of a site: the conditions around it, if there are any.
 
@@ -81,6 +125,10 @@ def masked(ctx: Context, type_: Tensor, event_rank: int) -> dict[str, str]:
     if not conditions:
         return {}
     batch = type_.shape[: type_.rank - event_rank]
+    conditions = [
+        (c if ctx.lead(c) else ctx.as_rows(c, c.type.rank - len(batch)), holds)
+        for c, holds in conditions
+    ]
     for condition, _ in conditions:
         others = ((place, "the condition is made here"),) if (place := ctx.place(condition)) else ()
         beyond = [axis for axis in condition.type.axes if axis not in type_.axes]
@@ -269,6 +317,10 @@ def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Val
     Without any name of its own it is called after the data.
     """
     node = ctx.builder.nodes.get(variable.name) if isinstance(variable, Value) else None
+    rows: list[str] = []  # of plates that are closed: code sees a site of theirs as an array
+    while isinstance(node, Op) and node.primitive == "from_axis":
+        rows.append(str(dict(node.attrs)["axis"]))
+        node = ctx.builder.nodes[node.args[0]]
     if not isinstance(node, Sample):
         ctx.refuse(wrong.NotASite(span=ctx.span, what=describe(variable)))
     if name is not None:
@@ -276,6 +328,10 @@ def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Val
     if node.name in ctx.observed:
         ctx.refuse(wrong.Unsupported(span=ctx.span, what="a second observation of one variable"))
     observed = tensor(ctx, value, node.type.dtype)
+    lengths = tuple(ctx.builder.axes[axis].size for axis in rows)
+    if rows and observed.type.shape[: len(rows)] == lengths:
+        for axis in rows:
+            observed = ctx.op("to_axis", observed, axis=axis)
     if _random_ancestor(ctx, observed):
         ctx.refuse(wrong.NotKnown(span=ctx.span, what="data", found="what a random variable gives"))
     if beyond := [axis for axis in observed.type.axes if axis not in node.type.axes]:

@@ -62,11 +62,24 @@ class DataRank(Mistake):
     shape: tuple[int, ...]
     type: str
     wanted: int
+    plates: tuple[str, ...] = ()
+    row: tuple[str, ...] = ()  # the shape of a row
 
     def message(self) -> str:
         return (
             f"{self.name!r} has shape {self.shape}, {len(self.shape)} dimensions; the model has "
             f"it as {self.type}, {self.wanted} dimensions"
+        )
+
+    def help(self) -> str:
+        if not self.plates or not self.row or len(self.shape) >= self.wanted:
+            return ""
+        plate = self.plates[-1]
+        return (
+            f"a row of the plate {plate} has shape ({', '.join(self.row)}"
+            f"{',' * (len(self.row) == 1)}) here, since what it is made from has no rows of "
+            f'{plate}; for arrays that have, say so: x: Float[Array, "{plate}"], or with further '
+            f'dimensions "{plate} d"'
         )
 
 

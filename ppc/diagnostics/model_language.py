@@ -307,6 +307,29 @@ class SampleShapeIgnored(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VectorInRow(Mistake):
+    """A parameter with as many elements as its plate has rows, of which each row has all."""
+
+    code: ClassVar[str] = "vector-in-row"
+    severity: ClassVar[Severity] = "warning"
+    plate: str
+    shape: str
+
+    def message(self) -> str:
+        return (
+            f"each row of the plate {self.plate} is an array of shape {self.shape}, since this "
+            "parameter has that shape and nothing in it is of one row"
+        )
+
+    def help(self) -> str:
+        return (
+            f"for one element a row, write a loop that says so: y[i] = ... values[i] ..., or take "
+            f'the values as an argument with annotation Float[Array, "{self.plate}"] and let the '
+            f'plate be inf.plate("{self.plate}")'
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MisplacedCall(Mistake):
     """A call that has a meaning only in a `with` statement."""
 

@@ -157,7 +157,12 @@ def _fit(
     dims = [*(graph.axis(axis).size for axis in type_.axes), *type_.shape]
     array = _unit_axis(name, array, dims, sizes, notes)
     if array.ndim != len(dims):
-        mistakes.append(DataRank(name=name, shape=array.shape, type=str(type_), wanted=len(dims)))
+        mistakes.append(
+            DataRank(
+                name=name, shape=array.shape, type=str(type_), wanted=len(dims),
+                plates=type_.axes, row=tuple(map(str, type_.shape)),
+            )
+        )  # fmt: skip
         return None
     for i, size in enumerate(dims):
         expected = size.evaluate(sizes.values)

@@ -2,7 +2,8 @@
 
 What: the axis of a `for` that the frontend evaluated once becomes a plate, and what the body read
 by its index becomes a move of whole arrays: `theta[j]` is the row itself, `x[t - 1]` a slice. An
-array argument that is read by the index along its first dimension gets its rows.
+array argument that is read by the index along its first dimension gets its rows, and what a plate
+takes row by row from an array that is computed as a whole is computed in the plate.
 Before: `i = axis_index(N); a = from_axis(x; N); b = take(a, i); y = sample Normal(b, s)`.
 After: `y = sample Normal(x, s)`.
 When not: an index that is data, as in `theta[group[i]]`, stays a gather; so does one along an axis
@@ -15,9 +16,10 @@ from dataclasses import replace
 
 from ppc.ir.affine import Position, position
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Data, Graph, Node, Op, operands
+from ppc.ir.nodes import Data, Graph, Node, Op, operands, rename_operands
 from ppc.ir.sizes import Size
 from ppc.ir.types import Tensor
+from ppc.passes.rowwise import Rows
 
 
 def run(graph: Graph) -> Graph:
@@ -25,7 +27,9 @@ def run(graph: Graph) -> Graph:
     if not any(isinstance(n, Op) and n.primitive in _NAMED for n in graph.nodes):
         return _as_plates(graph)
     graph = _rows(graph)
-    return _as_plates(_without_orphans(graph, _Plates(graph).run()))
+    plates = _Plates(graph)
+    after = _without_orphans(graph, plates.run())
+    return _as_plates(_renamed(after, plates.rows.names()))
 
 
 _NAMED = frozenset(("take", "take_axis", "from_axis", "to_axis", "axis_index"))
@@ -49,6 +53,21 @@ def _without_orphans(before: Graph, after: Graph) -> Graph:
         kept.append(node)
         needed.update(operands(node))
     return replace(after, nodes=tuple(reversed(kept)))
+
+
+def _renamed(graph: Graph, names: dict[str, str]) -> Graph:
+    """The graph with other names for some nodes, where these are not taken."""
+    taken = {node.name for node in graph.nodes}
+    free = {old: new for old, new in names.items() if old in taken and new not in taken}
+
+    def name(old: str) -> str:
+        return free.get(old, old)
+
+    return replace(
+        graph,
+        nodes=tuple(replace(rename_operands(n, name), name=name(n.name)) for n in graph.nodes),
+        outputs=tuple((result, name(node)) for result, node in graph.outputs),
+    )
 
 
 # --- arguments -----------------------------------------------------------------------------------
@@ -102,6 +121,7 @@ class _Plates:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.builder = Builder.like(graph)
+        self.rows = Rows(self.builder)
         self.sizes = {axis.name: axis.size for axis in graph.axes}
 
     def run(self) -> Graph:
@@ -133,7 +153,7 @@ class _Plates:
             case "from_axis":
                 return self.undone(args[0], "to_axis", str(attrs["axis"]))
             case "to_axis":
-                return self.undone(args[0], "from_axis", str(attrs["axis"]))
+                return self.rows.row(args[0], str(attrs["axis"]))
         return None
 
     def undone(self, value: Value, by: str, axis: str) -> Value | None:

@@ -175,3 +175,55 @@ def test_rows_of_a_closed_plate_are_an_array_in_a_loop_over_it(case: str) -> Non
     found = evaluate(log_density(model), {"theta": theta, "y": y})["log_density"]
     expected = norm(0, 1).logpdf(theta).sum() + norm(theta.sum() + theta, 2).logpdf(y).sum()
     np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
+NOISE = "[15.0, 10.0, 16.0]"
+
+
+def test_as_many_numbers_as_rows_meet_the_rows_beside_something_of_each() -> None:
+    found = types(f"""
+def model():
+    mu = inf.Normal(0.0, 5.0)
+    with inf.plate("schools", 3):
+        theta = inf.Normal(mu, 1.0)
+        inf.Normal(theta, np.array({NOISE}), name="y")
+""")
+    assert found["y"] == "f32[schools |]"
+
+
+def test_as_many_numbers_as_rows_are_of_each_row_with_a_warning_where_nothing_else_is() -> None:
+    text = f"""
+def model():
+    mu = inf.Normal(0.0, 5.0)
+    with inf.plate("schools", 3):
+        inf.Normal(mu, np.array({NOISE}), name="y")
+"""
+    compiled = compile_source(Source("model.py", HEAD + text))
+    assert [str(site.type) for site in compiled.graph.samples] == ["f32[]", "f32[schools | 3]"]
+    (warning,) = compiled.warnings
+    assert "each row of the plate schools is an array of shape (3,)" in warning.message()
+
+
+def test_a_site_of_a_closed_plate_is_observed_outside_of_it() -> None:
+    found = graph("""
+def model(x: Float[Array, "N"]):
+    with inf.datamodel():
+        y = inf.Normal(0.0, 1.0)
+    inf.observe(y, x)
+""")
+    (site,) = found.samples
+    assert site.role == "observed" and str(site.type) == "f32[N |]"
+
+
+def test_a_helper_gives_its_rows_as_an_array() -> None:
+    found = types("""
+def model(g: Int[Array, "N"], J):
+    def effects():
+        with inf.plate("groups", J):
+            e = inf.Normal(0.0, 1.0)
+            return e
+    with inf.datamodel():
+        inf.Normal(effects()[g] if False else 0.0, 1.0, name="y")
+    inf.Normal(np.sum(effects()), 1.0, name="total")
+""")
+    assert found["total"] == "f32[]"

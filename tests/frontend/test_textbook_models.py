@@ -57,6 +57,25 @@ HORSESHOE = """
     for n in range(N):
         y[n] = inf.Normal(beta[item[n]] * x[n], 0.7)
     """
+# As NumPyro's users write the two above: plates that are closed are arrays, and so are whole means.
+RADON_IN_PLATES = """
+    mu = inf.Normal(np.zeros(2), 1.)
+    tau = inf.HalfNormal(1.)
+    with inf.plate("counties", J):
+        a = inf.Normal(mu[0], tau)
+        b = inf.Normal(mu[1], tau)
+    mean = a[item] + b[item] * x
+    with inf.datamodel():
+        y = inf.Normal(mean, 0.7)
+    """
+HORSESHOE_IN_PLATES = """
+    tau = inf.HalfCauchy(0., 1.)
+    with inf.plate("items", J):
+        scale = inf.HalfCauchy(0., 1.)
+        beta = inf.Normal(0., tau * scale)
+    with inf.plate("rows", N):
+        y = inf.Normal(beta[item] * x, 0.7)
+    """
 ROWS = 'person: Int[Array, "N"], item: Int[Array, "N"], I, J'
 ITEMS = 'item: Int[Array, "N"], x: Float[Array, "N"], J'
 
@@ -106,6 +125,8 @@ MODELS: dict[str, tuple[str, str, Shapes, Callable[[Values], float]]] = {
         ITEMS, HORSESHOE, {"tau": (), "scale": (3,), "beta": (3,), "x": (5,), "y": (5,)}, horseshoe,
     ),
 }  # fmt: skip
+MODELS["radon in plates"] = (ITEMS, RADON_IN_PLATES, *MODELS["radon"][2:])
+MODELS["horseshoe in plates"] = (ITEMS, HORSESHOE_IN_PLATES, *MODELS["horseshoe"][2:])
 POSITIVE = {"tau", "scale", "slope"}
 ROWS_OF = {"person": np.array([0, 3, 1, 3, 2]), "item": np.array([2, 0, 0, 1, 2])}
 

@@ -55,7 +55,7 @@ def run_body(ctx: Context, frame: Frame, node: cst.FunctionDef) -> Any:
             raise PoisonedError
     finally:
         del ctx.left[left:]
-    return branches.returned(ctx, frame, value) if ctx.depth else None
+    return ctx.seen(branches.returned(ctx, frame, value)) if ctx.depth else None
 
 
 def run_block(ctx: Context, frame: Frame, body: cst.BaseSuite) -> None:
