@@ -15,6 +15,7 @@ from ppc.diagnostics.base import CompileError, Mistake
 from ppc.diagnostics.notes import Note
 from ppc.ir.build import Builder
 from ppc.ir.nodes import Data, Graph, Hyper, Op
+from ppc.ir.sizes import Size, with_unit_axis
 from ppc.records import dataclass
 from ppc.spans import Source, Span
 from ppc_frontend import wrong
@@ -264,7 +265,7 @@ def _bind(
         if isinstance(value, Given):
             value.span = span
             if array is not None:
-                _match(ctx, value, array)
+                _match(ctx, value, array, arguments)
     elif array is not None:
         value = Given(name, array.dtype, array.dims, array.names, span)
     elif param.default is not None:
@@ -314,9 +315,13 @@ def _as_array(value: Any) -> Any:
         return value
 
 
-def _match(ctx: Context, given: Given, type_: ArrayType) -> None:
+def _match(ctx: Context, given: Given, type_: ArrayType, arguments: Mapping[str, Any]) -> None:
     """Hold a live array to its annotation, which names its leading dimension and its dtype."""
     found = tuple(size.value or 0 for size in given.dims)
+    fixed = {name: value for name, value in arguments.items() if isinstance(value, int)}
+    if (shape := with_unit_axis(found, type_.dims, fixed)) != found:
+        found, given.dims = shape, tuple(map(Size.of, shape))
+        given.array = given.array.reshape(shape)
     fits = len(found) == len(type_.dims)
     for size, length in zip(type_.dims, found, strict=False):
         if size.name is not None:

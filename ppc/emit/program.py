@@ -7,7 +7,7 @@ their inputs, the loop, and the command line.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
 
 from ppc import __version__
@@ -35,6 +35,7 @@ class Column:
     rows: int | None  # the dimension along which a batch is taken; None: always whole
     given: bool = True  # by the user; else computed by `prepare`
     label: str = ""  # what to call it in the program
+    unit: bool = False  # whether its last axis is known to be of size 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Program:
     prepare: Graph | None
     loss: Graph
     supports: Mapping[str, tuple[Graph, str]]  # by site: the check of its data, and in words
+    counted: Mapping[str, Graph]  # by site with a mask that data tell: which elements count
     functions: Mapping[str, Graph]  # parameters, log_density, sample_prior, posterior, predict
     fit: FitDefaults  # what the command does unless it is told otherwise
 
@@ -119,7 +121,10 @@ def assemble(c: Compilation) -> Program:
     batch = next((axis.name for axis in typed.axes if axis.subsampled), None)
     given = tuple(s.name for s in model.samples if s.role == "observed")
     checks = supports(model, (*given, *(d.name for d in model.data)))
-    columns = tuple(_columns(c, batch, checks))
+    counted = functions.counted(model, given)
+    columns = tuple(
+        _columns(c, batch, [*(graph for graph, _ in checks.values()), *counted.values()])
+    )
     known = {s.name for column in columns if column.given for s in column.shape}
     known |= {layout.rows_name(axis.name) for axis in typed.axes}
     hypers = {**dict(typed.hypers), **dict(c.graphs["init"].hypers)}
@@ -144,19 +149,17 @@ def assemble(c: Compilation) -> Program:
         prepare=c.graphs.get("prepare"),
         loss=c.graphs["loss"],
         supports={name: (layout.run(graph), words) for name, (graph, words) in checks.items()},
+        counted={name: layout.run(graph) for name, graph in counted.items()},
         functions=_functions(model, guide),
         fit=c.options.fit,
     )
 
 
-Checks = Mapping[str, tuple[Graph, str]]
-
-
-def _columns(c: Compilation, batch: str | None, checks: Checks) -> Iterator[Column]:
+def _columns(c: Compilation, batch: str | None, checks: Iterable[Graph]) -> Iterator[Column]:
     """The given arrays that anything uses, in model order, then the prepared ones."""
     typed, prepare = c.graphs["typed"], c.graphs.get("prepare")
     nodes = {node.name: node for node in typed.data}
-    for graph in (prepare, *(graph for graph, _ in checks.values())):
+    for graph in (prepare, *checks):
         for node in graph.data if graph else ():
             nodes.setdefault(node.name, _typed_like(node, c))
     whole = {axis.name: axis.size for axis in typed.axes}
@@ -165,9 +168,11 @@ def _columns(c: Compilation, batch: str | None, checks: Checks) -> Iterator[Colu
             if node.origin in origins:
                 lead = tuple(whole[axis] for axis in node.type.axes)
                 rows = node.type.axes.index(batch) if batch in node.type.axes else None
+                shape = (*lead, *node.type.shape)
+                unit = bool(shape) and shape[-1].evaluate(typed.sizes) == 1
                 yield Column(
-                    node.name, node.type.dtype, (*lead, *node.type.shape), rows,
-                    node.origin != "prepared", _label(node, prepare),
+                    node.name, node.type.dtype, shape, rows,
+                    node.origin != "prepared", _label(node, prepare), unit,
                 )  # fmt: skip
 
 

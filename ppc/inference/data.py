@@ -6,7 +6,7 @@ data is collected before any is raised.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from typing import Any
 
@@ -27,7 +27,7 @@ from ppc.diagnostics.data import (
     WrongKind,
 )
 from ppc.ir.nodes import Graph, Sample, mask_node, observed_node
-from ppc.ir.sizes import Size
+from ppc.ir.sizes import with_unit_axis
 from ppc.ir.types import DType, Tensor
 from ppc.objective.support import supports
 from ppc.records import dataclass
@@ -41,7 +41,6 @@ class Checked:
 
     arrays: Mapping[str, Array]
     sizes: Mapping[str, int]
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -87,14 +86,13 @@ def check(
                 MissingData(name=name, type=str(types[name]), given=tuple(map(str, given)))
             )
     arrays: dict[str, Array] = {}
-    notes: list[str] = []
     sizes = _Sizes(dict(graph.sizes), dict.fromkeys(graph.sizes, "a fixed hyperparameter"))
     for name, value in given.items():
         if name not in known:
             continue
         array = _numbers(name, value, types[name].dtype, mistakes)
         if array is not None:
-            fitted = _fit(graph, name, array, types[name], sizes, mistakes, notes)
+            fitted = _fit(graph, name, array, types[name], sizes, mistakes)
             if fitted is not None:
                 arrays[name] = fitted
     finite = {}
@@ -115,9 +113,9 @@ def check(
     if mistakes:
         raise DataError(mistakes)
     for name, array in arrays.items():
-        if types[name].dtype == "i32":
-            arrays[name] = array.astype(np.int32)
-    return Checked(arrays, sizes.values, tuple(notes))
+        if types[name].dtype != "f32":
+            arrays[name] = array.astype(np.int32 if types[name].dtype == "i32" else bool)
+    return Checked(arrays, sizes.values)
 
 
 def _too_large(array: Array, dtype: DType) -> Array:
@@ -151,11 +149,10 @@ def _fit(
     type_: Tensor,
     sizes: _Sizes,
     mistakes: list[Mistake],
-    notes: list[str],
 ) -> Array | None:
     """The array with the model's rank, its sizes checked against those known."""
     dims = [*(graph.axis(axis).size for axis in type_.axes), *type_.shape]
-    array = _unit_axis(name, array, dims, sizes, notes)
+    array = array.reshape(with_unit_axis(array.shape, dims, graph.sizes))
     if array.ndim != len(dims):
         mistakes.append(
             DataRank(
@@ -185,18 +182,6 @@ def _fit(
     return array
 
 
-def _unit_axis(name: str, array: Array, dims: list[Size], sizes: _Sizes, notes: list[str]) -> Array:
-    """Add or drop one trailing axis of size 1, if that is all that differs."""
-    rank = len(dims)
-    if array.ndim == rank - 1 and dims[-1].evaluate(sizes.values) == 1:
-        notes.append(f"{name}: shape {array.shape} taken as {(*array.shape, 1)}")
-        return array[..., None]
-    if array.ndim == rank + 1 and array.ndim and array.shape[-1] == 1:
-        notes.append(f"{name}: shape {array.shape} taken as {array.shape[:-1]}")
-        return array[..., 0]
-    return array
-
-
 def _counted(
     graph: Graph, arrays: Mapping[str, Array], sizes: Mapping[str, int]
 ) -> dict[str, Array]:
@@ -217,6 +202,12 @@ def _counted(
     return found
 
 
+_KINDS: Mapping[DType, tuple[str, Callable[[Array], Array]]] = {
+    "i32": ("whole numbers", lambda array: array == np.round(array)),
+    "bool": ("0 or 1", lambda array: (array == 0) | (array == 1)),
+}
+
+
 def _outside(
     graph: Graph, arrays: Mapping[str, Array], sizes: Mapping[str, int]
 ) -> Iterator[Mistake]:
@@ -228,9 +219,10 @@ def _outside(
     for name, array in arrays.items():
         node = nodes[name]
         total = array.shape[0] if array.ndim else 1
-        if node.type.dtype == "i32" and (bad := _rows(array != np.round(array))):
+        wanted, right = _KINDS.get(node.type.dtype, ("", np.isfinite))
+        if bad := _rows(~right(array)):
             yield OutsideSupport(
-                name=name, support="whole numbers", rows=bad, total=total,
+                name=name, support=wanted, rows=bad, total=total,
                 span=node.span if isinstance(node, Sample) else None,
             )  # fmt: skip
         elif name in checks:

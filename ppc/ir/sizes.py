@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ppc.records import dataclass
 
@@ -206,3 +206,19 @@ def _read(node: ast.expr) -> Size:
         case ast.BinOp(op=op, left=left, right=right) if type(op) in _OPERATORS:
             return _OPERATORS[type(op)](_read(left), _read(right))
     raise ValueError(f"not a size: {ast.unparse(node)!r}")
+
+
+def with_unit_axis(
+    shape: tuple[int, ...], dims: Sequence[Size], fixed: Mapping[str, int]
+) -> tuple[int, ...]:
+    """The shape of given data, with a last axis of size 1 dropped or added if `dims` is without it.
+
+    One is added only where `dims` itself says that the last size is 1: an array `(N,)` for `(N, d)`
+    with d open may as well be a single row. Any other shape is returned as it is. This is the rule
+    wherever data come in; emitted programs have it too.
+    """
+    if len(shape) == len(dims) + 1 and shape[-1] == 1:
+        return shape[:-1]
+    if len(shape) == len(dims) - 1 and dims[-1].evaluate(fixed) == 1:
+        return (*shape, 1)
+    return shape

@@ -28,6 +28,9 @@ from ppc.emit.tree import (
     call,
     dotted,
 )
+from ppc.ir.nodes import Graph
+
+_KINDS = {"f32": Name("float"), "i32": Name("int"), "bool": Name("bool")}
 
 
 def loop(io: Interface) -> list[Stmt]:
@@ -156,8 +159,8 @@ def files(io: Interface) -> list[Stmt]:
         options["sizes"] = Name("sizes")
     return [
         load_data(io),
-        *(statements(templates.CSV) if _csv(io) else ()),
-        *statements(templates.FILES),
+        *(statements(templates.CSV, masked=bool(io.program.counted)) if _csv(io) else ()),
+        *files_read(io),
         *statements(own["saving"]),
         *statements(
             templates.COMMAND,
@@ -193,6 +196,18 @@ def _data_help(io: Interface) -> str:
     return "\n".join(textwrap.wrap(f"{text}.".replace("%", "%%"), 84))
 
 
+def files_read(io: Interface) -> list[Stmt]:
+    """What `load_data` calls."""
+    unit = any(c.unit for c in io.program.columns if c.given)
+    param = Param("unit", Name("bool"), Constant(False))
+    return statements(
+        templates.FILES,
+        unit=unit,
+        unit_param=[param] if unit else [],
+        unit_text=",\nand with unit added" if unit else "",
+    )
+
+
 def _csv(io: Interface) -> bool:
     """Whether a table can hold the data."""
     given = [c for c in io.program.columns if c.given]
@@ -221,10 +236,11 @@ def load_data(io: Interface) -> Stmt:
         ndims = Dict(tuple((Constant(c.name), Constant(len(c.shape))) for c in given))
         body = list(statements("arrays = read_data(path, __ndims__)", ndims=ndims))
     for c in given:
-        whole = "" if c.dtype == "f32" else ", whole=True"
-        column = expression(
-            f"_column(arrays, __site__, __ndim__{whole})",
-            site=Constant(c.name), ndim=Constant(len(c.shape)),
+        kind = _KINDS[c.dtype] if c.name not in io.program.counted else Constant(None)
+        column = Call(
+            Name("_column"),
+            (Name("arrays"), Constant(c.name), Constant(len(c.shape)), kind),
+            (("unit", Constant(True)),) if c.unit else (),
         )  # fmt: skip
         body.append(Assign(values[c.name], column))
     roots = [Root(values[c.name], c.shape) for c in given]
@@ -234,12 +250,24 @@ def load_data(io: Interface) -> Stmt:
         if len(given) > 1 and all(s.names <= finder.known for s in c.shape):
             shape = Tuple(tuple(finder.expr(s) for s in c.shape))
             checks.append(ExprStmt(call("_check_shape", Constant(c.name), values[c.name], shape)))
-    for name, (graph, words) in io.program.supports.items():
+    dtypes = {c.name: c.dtype for c in given}
+
+    def computed(name: str, graph: Graph) -> Expr:
         scope = Scope(io.dialect, graph, names, dict(values), [], {}, table=host.TABLE)
         scope.sizer = finder
-        inside = scope.emit()[name]
-        check = ExprStmt(call("_check_rows", Constant(name), inside, Constant(words)))
-        checks += [*scope.body, check]
+        result = scope.emit()[name]
+        checks.extend(scope.body)
+        return result
+
+    for name, graph in io.program.counted.items():
+        counts = computed(name, graph)
+        kind = _KINDS[dtypes[name]]
+        checks.append(
+            Assign(values[name], call("_numbers", Constant(name), values[name], kind, counts))
+        )
+    for name, (graph, words) in io.program.supports.items():
+        inside = computed(name, graph)
+        checks.append(ExprStmt(call("_check_rows", Constant(name), inside, Constant(words))))
     body += finder.bound(checks)
     body.append(Return(call("prepare", *values.values())))
     params = [Param("path", Name("str"))]

@@ -161,23 +161,50 @@ def explain(
 
 FILES = '''
 def _column(
-    arrays: dict[str, np.ndarray], name: str, ndim: int, *, whole: bool = False
+    arrays: dict[str, np.ndarray],
+    name: str,
+    ndim: int,
+    kind: type | None,
+    __unit_param__,
 ) -> np.ndarray:
-    """The array of that name; checks its rank, and that it is finite, or whole."""
+    """The array of that name, with its rank and the kind of its numbers checked.
+
+    None is any kind. A last axis of size 1 is dropped where the model has none__unit_text__.
+    """
     if name not in arrays:
         found = ", ".join(arrays) or "nothing"
         raise ValueError(f"the data have no array {name}; they have {found}")
     array = arrays[name]
+    if array.ndim == ndim + 1 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if __unit__:
+        if unit and array.ndim == ndim - 1:
+            array = array[..., None]
     if array.ndim != ndim:
         raise ValueError(f"{name} has shape {array.shape}, not {ndim} dimensions")
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} has dtype {array.dtype}, not numbers")
     if not array.size:
         raise ValueError(f"{name} is empty: its shape is {array.shape}")
-    _check_rows(name, np.isfinite(array), "finite numbers")
-    if whole:
-        _check_rows(name, array == np.rint(array), "whole numbers")
-    return array
+    return array if kind is None else _numbers(name, array, kind)
+
+
+def _numbers(
+    name: str, array: np.ndarray, kind: type, counts: np.ndarray | bool = True
+) -> np.ndarray:
+    """The array as finite numbers, as whole ones, or as booleans.
+
+    Elements that do not count may be NaN.
+    """
+    counted = np.where(counts, array, 0)
+    _check_rows(name, np.isfinite(counted), "finite numbers")
+    if kind is float:
+        return array
+    if kind is bool:
+        _check_rows(name, (counted == 0) | (counted == 1), "0 or 1")
+    else:
+        _check_rows(name, counted == np.rint(counted), "whole numbers")
+    return counted.astype(kind)
 
 
 def _check_shape(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
@@ -234,7 +261,7 @@ def read_csv(path: str, ndims: dict[str, int]) -> dict[str, np.ndarray]:
             for line in lines:
                 if line:
                     where = f"{path}, line {lines.line_num}"
-                    rows.append(_numbers(where, titles, line, used))
+                    rows.append(_cells(where, titles, line, used))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"cannot read {path} as csv: {error}") from None
     table = np.array(rows, float).reshape(len(rows), len(used))
@@ -265,13 +292,16 @@ def _places(path: str, titles: list[str], name: str, ndim: int) -> list[int]:
     raise ValueError(f"{path} needs {wanted}")
 
 
-def _numbers(where: str, titles: list[str], line: list[str], used: list[int]) -> list:
+def _cells(where: str, titles: list[str], line: list[str], used: list[int]) -> list:
     if len(line) != len(titles):
         raise ValueError(f"{where}: {len(line)} values, but {len(titles)} columns")
     numbers = []
     for at in used:
         try:
-            numbers.append(float(line[at]))
+            if __masked__:
+                numbers.append(float(line[at] or "nan"))  # may be what a mask excludes
+            else:
+                numbers.append(float(line[at]))
         except ValueError:
             text = f"{where}: {titles[at]} is {repr(line[at])}, no number"
             raise ValueError(text) from None
