@@ -190,6 +190,10 @@ def _neutral(primitive: str, args: list[Value], numbers: list[Number | None]) ->
     return None
 
 
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
+
+
 def _sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
@@ -214,7 +218,8 @@ _FOLD: Mapping[str, Callable[..., Number]] = {
     "sqrt": math.sqrt,
     "lgamma": math.lgamma,
     "sigmoid": _sigmoid,
-    "softplus": lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x))),
+    "log_sigmoid": lambda x: -_softplus(-x),
+    "softplus": _softplus,
     "erf": math.erf,
     "erfc": math.erfc,
     "sin": math.sin,

@@ -5,8 +5,12 @@ shape, on the site's support: Normal on the reals, and its image under the suppo
 elsewhere (LogNormal on the positive numbers). The result is a guide like one that a user wrote.
 Before: `theta: f32[J |] = sample Normal(...) latent`.
 After: `theta_loc`, `theta_scale = param ... support=positive`, `theta = sample Normal(...)`.
-A factor starts at the location of its prior where that is fixed, so that a prior far from 0 is
-found; its scale starts at 0.1.
+A factor starts where its prior is, as far as the prior's parameters are fixed, so that a prior far
+from 0 is found and a narrow one is not left by the first draws. On the reals, where the factor is
+a Normal, so may be the prior: then its location and scale count; of another prior on the reals its
+location and standard deviation; elsewhere the inverse of the bijection takes the mean there, and
+its derivative the standard deviation. The scale starts at a tenth of the prior's, and at 0.1 where
+that is more than 1, unknown or infinite: noise in the gradients grows with it.
 When not: discrete sites, and supports without a bijection from the reals, are refused by name.
 Source: Kucukelbir, Tran, Ranganath, Gelman and Blei (2017), Automatic differentiation
 variational inference; the initial scale of 0.1 is NumPyro's.
@@ -14,9 +18,11 @@ variational inference; the initial scale of 0.1 is NumPyro's.
 
 from __future__ import annotations
 
+import math
+
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.model import NoMeanField
-from ppc.distributions import DISTRIBUTIONS, MEAN_FIELD, draw_type
+from ppc.distributions import BIJECTIONS, DISTRIBUTIONS, MEAN_FIELD, SUPPORTS, draw_type
 from ppc.distributions.supports import words
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
@@ -32,6 +38,8 @@ def run(model: Graph) -> Graph:
     builder = Builder.like(model, stage="guide", name="meanfield")
     mistakes: list[Mistake] = []
     env: dict[str, str] = {}
+    sites = {site.name for site in model.samples}
+    builder.reserved |= sites  # for the factors
     for site in model.samples:
         if site.role == "latent":
             support = support_of(site, model)
@@ -41,7 +49,8 @@ def run(model: Graph) -> Graph:
                 mistakes.append(NoMeanField(name=site.name, support=words_, span=site.span))
             else:
                 with builder.at(site.span):
-                    _factor(builder, site, support, family, model, env)
+                    start = _start(builder, site, support, model, env)
+                    _factor(builder, site, support, family, start, sites)
     if mistakes:
         raise CompileError(mistakes)
     return builder.build()
@@ -54,21 +63,53 @@ def _family(support: Support) -> str | None:
     return MEAN_FIELD.get(support.kind)
 
 
-def _location(
+def _start(
     builder: Builder, site: Sample, support: Support, model: Graph, env: dict[str, str]
-) -> Value:
-    """Where a factor starts: the location of a prior on the reals where it is fixed, else 0."""
-    loc = dict(site.args).get("loc")
+) -> tuple[Value, Value]:
+    """Where a factor starts on the reals: its location, and its scale."""
+    dist = DISTRIBUTIONS[site.distribution]
+    prior = _fixed_arguments(builder, site, model, env)
+    location, width = builder.full(0.0, site.type), None
+    if dist.transform:  # a Normal on the reals itself
+        location, width = prior.get("loc", location), prior.get("scale")
+    elif support.kind in ("real", "real_vector"):
+        location = prior.get("loc", location)
+        if len(prior) == len(site.args) and dist.variance:
+            width = _deviation(dist.variance(prior))
+    elif len(prior) == len(site.args) and dist.mean and dist.variance:
+        bijection = BIJECTIONS[SUPPORTS[support.kind].bijection]
+        mean = dist.mean(prior)
+        bounds = [float(bound) for bound in support.bounds if not isinstance(bound, str)]
+        inside = bijection.forward(builder.const(0.0), *bounds)
+        location = bijection.inverse(ops.where(mean < math.inf, mean, inside), *bounds)
+        steepness = ops.exp(bijection.log_det(location, *bounds))
+        width = _deviation(dist.variance(prior)) / steepness
+    scale = builder.const(INITIAL_SCALE)
+    if width is not None:
+        scale = INITIAL_SCALE * ops.minimum(width, 1.0)
+    shape = site.type.shape
+    return ops.broadcast_to(location, shape), ops.broadcast_to(scale, shape)
+
+
+def _deviation(variance: Value) -> Value:
+    """The standard deviation; 1 where the variance is infinite or does not exist."""
+    return ops.sqrt(ops.where(variance < math.inf, variance, 1.0))
+
+
+def _fixed_arguments(
+    builder: Builder, site: Sample, model: Graph, env: dict[str, str]
+) -> dict[str, Value]:
+    """The parameters of a prior that depend on constants and hyperparameters alone, as floats."""
     nodes = model.by_name()
-    if loc is None or support.kind not in ("real", "real_vector"):
-        return builder.full(0.0, site.type)
-    needed = reached(model, [loc], samples=False)
-    if not all(isinstance(nodes[name], Const | Hyper | Op) for name in needed):
-        return builder.full(0.0, site.type)
-    for node in model.nodes:
-        if node.name in needed and node.name not in env:
-            builder.copy(node, env)
-    return ops.broadcast_to(builder.cast(builder.value(env[loc]), "f32"), site.type.shape)
+    found: dict[str, Value] = {}
+    for parameter, name in site.args:
+        needed = reached(model, [name], samples=False)
+        if all(isinstance(nodes[each], Const | Hyper | Op) for each in needed):
+            for node in model.nodes:
+                if node.name in needed and node.name not in env:
+                    builder.copy(node, env)
+            found[parameter] = builder.cast(builder.value(env[name]), "f32")
+    return found
 
 
 def _factor(
@@ -76,21 +117,20 @@ def _factor(
     site: Sample,
     support: Support,
     family: str,
-    model: Graph,
-    env: dict[str, str],
+    start: tuple[Value, Value],
+    sites: set[str],
 ) -> None:
-    """The parameters of a site and its factor."""
-    start = _location(builder, site, support, model, env)
-    spread = builder.full(INITIAL_SCALE, site.type)
+    """The parameters of a site and its factor; none is called like another of the sites."""
     location, scale, *bounds = (p.name for p in DISTRIBUTIONS[family].parameters)
+    names = [f"{site.name}_{end}" for end in ("loc", "scale")]
+    names = [f"{name}_{builder.name}" if name in sites else name for name in names]
     args = {
-        location: builder.param(f"{site.name}_loc", start, type_=site.type),
-        scale: builder.param(
-            f"{site.name}_scale", spread, support=Support("positive"), type_=site.type
-        ),
+        location: builder.param(names[0], start[0], type_=site.type),
+        scale: builder.param(names[1], start[1], support=Support("positive"), type_=site.type),
     }
     for name, bound in zip(bounds, support.bounds, strict=True):
         assert not isinstance(bound, str)
         args[name] = builder.const(float(bound))
     type_ = draw_type(DISTRIBUTIONS[family], args, plates=site.type.axes)
+    builder.reserved.discard(site.name)
     builder.sample(site.name, family, args, type_)

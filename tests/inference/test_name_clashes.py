@@ -124,6 +124,23 @@ def test_a_site_may_be_called_like_an_unconstrained_parameter() -> None:
 
 
 @inf.probmodel
+def sites_like_nodes_of_an_inferred_guide():
+    c = inf.Normal(0.0, 1.0, name="c")
+    scale = inf.Gamma(9.0, 3.0, name="c_scale")
+    own = inf.Normal(c, scale, name="broadcast_to")
+    with inf.datamodel():
+        inf.Normal(own, 1.0, name="x")
+
+
+def test_sites_may_be_called_like_nodes_and_parameters_of_an_inferred_guide() -> None:
+    p = fitted(sites_like_nodes_of_an_inferred_guide(), "x")
+    assert set(p.params) == {
+        "c_loc", "c_scale_meanfield", "c_scale_loc", "c_scale_scale", "broadcast_to_loc",
+        "broadcast_to_scale",
+    }  # fmt: skip
+
+
+@inf.probmodel
 def guide_like_the_model():
     c = inf.Parameter(1.0, name="c", support="positive")
     inf.Normal(inf.Parameter(0.25, name="log_c_2"), c, name="log_c")

@@ -118,13 +118,13 @@ def init_params(key: Array, data: Data, sizes: Sizes = SIZES) -> Params:
             w_loc=jnp.zeros((k, d)),
             log_w_scale=jnp.full((k, d), -2.3025850929940455),
             noise_loc=jnp.asarray(0.0, float),
-            log_noise_scale=jnp.asarray(-2.3025850929940455, float),
+            log_noise_scale=jnp.asarray(-2.649158683274018, float),
         ),
         Rows(
             z_loc=jnp.broadcast_to(jnp.zeros(k), (N, k)),
             log_z_scale=broadcast_to,
-            gain_loc=jnp.zeros(N),
-            log_gain_scale=jnp.full((N,), -2.3025850929940455),
+            gain_loc=jnp.full((N,), -0.22579135264472738),
+            log_gain_scale=jnp.full((N,), -2.582946507287945),
         ),
     )
 
