@@ -9,14 +9,17 @@ When not: `0 * x` stays (x may be infinite), and so does what would overflow or 
 
 from __future__ import annotations
 
+import itertools
 import math
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 
 from ppc.ir import ops
 from ppc.ir.build import Builder, Number, Value
-from ppc.ir.nodes import Const, Graph, Node, Op, is_named
+from ppc.ir.nodes import Const, ConstValue, Graph, Node, Op, is_named
 from ppc.ir.primitives import PRIMITIVES
+from ppc.passes.numbers import NUMBERS
+
+_MOST_ELEMENTS = 64  # of an array that is computed now: one that a reader still takes in
 
 
 def run(graph: Graph) -> Graph:
@@ -52,7 +55,7 @@ def _simplified(builder: Builder, node: Op, env: dict[str, str]) -> Value | None
             return ops.broadcast_to(builder.value(inner.args[0]), node.type.shape)
     if node.primitive == "reshape" and args[0].type == node.type:
         return args[0]
-    return None
+    return _reduced(builder, node, args[0]) if node.primitive in _REDUCE else None
 
 
 def _elementwise(builder: Builder, node: Op, args: list[Value]) -> Value | None:
@@ -61,6 +64,9 @@ def _elementwise(builder: Builder, node: Op, args: list[Value]) -> Value | None:
     folded = _folded(node, numbers)
     if folded is not None:
         return builder.full(folded, node.type)
+    array = _folded_array(builder, node, bare)
+    if array is not None:
+        return array
     if bare != args:
         attrs = dict(node.attrs)
         thinner = builder.op(node.primitive, *bare, name=node.name, **attrs)  # type: ignore[arg-type]  # no attribute is called span
@@ -80,7 +86,19 @@ def _number_inside(builder: Builder, value: Value) -> Value:
         inner = builder.nodes[node.args[0]]
         if isinstance(inner, Const) and not inner.type.rank:
             return builder.value(inner.name)
+    if isinstance(node, Const) and node.type.rank:
+        elements = list(itertools.islice(_elements(node.value), _MOST_ELEMENTS + 1))
+        if 0 < len(elements) <= _MOST_ELEMENTS and len({repr(x) for x in elements}) == 1:
+            return builder.const(elements[0], node.type.dtype)
     return value
+
+
+def _elements(value: ConstValue) -> Iterator[Number]:
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _elements(item)
+    else:
+        yield value
 
 
 def _number(builder: Builder, value: Value) -> Number | None:
@@ -91,17 +109,77 @@ def _number(builder: Builder, value: Value) -> Number | None:
 
 
 def _folded(node: Op, numbers: list[Number | None]) -> Number | None:
-    function = _FOLD.get(node.primitive)
+    function = NUMBERS.get(node.primitive)
     known = [number for number in numbers if number is not None]
     if function is None or len(known) < len(numbers):
         return None
+    return _finite(function, known)
+
+
+def _finite(function: Callable[..., Number], numbers: Sequence[Number]) -> Number | None:
     try:
-        result = function(*known)
+        result = function(*numbers)
     except (ValueError, OverflowError, ZeroDivisionError):
         return None
-    if isinstance(result, complex) or not math.isfinite(result):
+    return None if isinstance(result, complex) or not math.isfinite(result) else result
+
+
+def _folded_array(builder: Builder, node: Op, args: list[Value]) -> Value | None:
+    """The array that an operation on small constant arrays, and numbers, gives."""
+    function = NUMBERS.get(node.primitive)
+    nodes = [builder.nodes[arg.name] for arg in args]
+    known = [inner for inner in nodes if isinstance(inner, Const)]
+    shape = [size.value or 0 for size in node.type.shape]
+    if function is None or len(known) < len(args) or not 0 < math.prod(shape) <= _MOST_ELEMENTS:
         return None
-    return result
+    ranks = [inner.type.rank for inner in known]
+    try:
+        value = _mapped(function, [inner.value for inner in known], ranks, shape)
+    except ValueError:
+        return None
+    return builder.const(value, node.type.dtype)
+
+
+def _mapped(
+    function: Callable[..., Number], values: list[ConstValue], ranks: list[int], shape: list[int]
+) -> ConstValue:
+    """The function of each element, the values broadcast from the right. Raises ValueError."""
+    if not shape:
+        result = _finite(function, [value for value in values if not isinstance(value, tuple)])
+        if result is None:
+            raise ValueError
+        return result
+    rows, inner = [], [rank - (rank == len(shape)) for rank in ranks]
+    for i in range(shape[0]):
+        each = [
+            value[i if len(value) > 1 else 0]
+            if isinstance(value, tuple) and rank == len(shape)
+            else value
+            for value, rank in zip(values, ranks, strict=True)
+        ]
+        rows.append(_mapped(function, each, inner, shape[1:]))
+    return tuple(rows)
+
+
+_REDUCE: dict[str, Callable[[list[Number]], Number]] = {
+    "sum": math.fsum, "prod": math.prod, "max": max, "min": min,
+}  # fmt: skip
+
+
+def _reduced(builder: Builder, node: Op, x: Value) -> Value | None:
+    """A reduction of a small constant vector, or of a number repeated in one, as a number."""
+    size = x.type.shape[0].value if x.type.rank == 1 else None
+    inner = builder.nodes[_number_inside(builder, x).name]
+    if size is None or not 0 < size <= _MOST_ELEMENTS or not isinstance(inner, Const):
+        return None
+    if dict(node.attrs)["axes"] != (-1,):
+        return None
+    elements = list(_elements(inner.value))
+    total = _finite(
+        lambda *xs: _REDUCE[node.primitive](list(xs)),
+        elements * (size if len(elements) == 1 else 1),
+    )
+    return None if total is None else builder.const(total, node.type.dtype)
 
 
 def _identity(
@@ -118,6 +196,33 @@ def _identity(
             return _shifted(builder, node, args[0], shift)
         case "neg", [Op(primitive="neg", args=(x,))]:
             return builder.value(x)
+        case "where", [_, _, _] if args[1].name == args[2].name and args[1].type == node.type:
+            return args[1]
+        case "where", [_, _, _] if numbers[1] is not None and numbers[1:2] == numbers[2:]:
+            return builder.full(numbers[1], node.type)
+        case (("logical_and" | "logical_or") as either, [_, _]) if _absorbing(either) in numbers:
+            return builder.full(_absorbing(either), node.type)
+        case "sub", [Op(primitive="add", args=(a, b)), _] if args[1].name in (a, b):
+            return _same(builder.value(b if args[1].name == a else a), node)
+        case "div", [Op(primitive="mul", args=(a, b)), Op(primitive="exp" | "softplus")] if args[
+            1
+        ].name in (a, b):
+            return _same(builder.value(b if args[1].name == a else a), node)
+        case "sub", [_, Op(primitive="sigmoid", args=(x,))] if numbers[0] == 1:
+            return ops.sigmoid(-builder.value(x))
+        case "log", [Op(primitive="sigmoid", args=(x,))]:
+            return ops.log_sigmoid(builder.value(x))
+        case "log1p", [Op(primitive="neg", args=(y,))]:
+            x_ = _inside(builder, y, "sigmoid")
+            return None if x_ is None else ops.log_sigmoid(-x_)
+        case "sub", [
+            Op(primitive="log_sigmoid", args=(x,)),
+            Op(primitive="log_sigmoid", args=(y,)),
+        ]:
+            # log(s(x)) - log(s(-x)) = x for the logistic function s
+            if _negated(builder, x) == y:
+                return -builder.value(y)
+            return builder.value(x) if _negated(builder, y) == x else None
         case "log", [Op(primitive="exp", args=(x,))]:
             return builder.value(x)
         case "log", [Op(primitive="div", args=(x, y))] if _is_exp(builder, x, y):
@@ -175,6 +280,23 @@ def _log(builder: Builder, value: Value) -> Value:
     return ops.log(value)
 
 
+def _inside(builder: Builder, name: str, primitive: str) -> Value | None:
+    """The operand of a node of that primitive."""
+    node = builder.nodes[name]
+    found = isinstance(node, Op) and node.primitive == primitive
+    return builder.value(node.args[0]) if found and isinstance(node, Op) else None
+
+
+def _negated(builder: Builder, name: str) -> str | None:
+    found = _inside(builder, name, "neg")
+    return found.name if found is not None else None
+
+
+def _absorbing(primitive: str) -> bool:
+    """What decides a conjunction or disjunction whatever the other operand is."""
+    return primitive == "logical_or"
+
+
 def _same(value: Value, node: Op) -> Value | None:
     return value if value.type == node.type else None
 
@@ -185,54 +307,10 @@ def _neutral(primitive: str, args: list[Value], numbers: list[Number | None]) ->
             return args[1]
         case ("add" | "sub", [None, 0]) | ("mul" | "div" | "pow", [None, 1]):
             return args[0]
+        case ("logical_and", [True, None]) | ("logical_or", [False, None]):
+            return args[1]
+        case ("logical_and", [None, True]) | ("logical_or", [None, False]):
+            return args[0]
         case "where", [(True | False) as taken, *_]:
             return args[1] if taken else args[2]
     return None
-
-
-def _softplus(x: float) -> float:
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
-
-
-def _sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
-
-
-_FOLD: Mapping[str, Callable[..., Number]] = {
-    "add": operator.add,
-    "sub": operator.sub,
-    "mul": operator.mul,
-    "div": operator.truediv,
-    "floordiv": operator.floordiv,
-    "mod": operator.mod,
-    "pow": operator.pow,
-    "neg": operator.neg,
-    "abs": abs,
-    "square": lambda x: x * x,
-    "maximum": max,
-    "minimum": min,
-    "exp": math.exp,
-    "expm1": math.expm1,
-    "log": math.log,
-    "log1p": math.log1p,
-    "sqrt": math.sqrt,
-    "lgamma": math.lgamma,
-    "sigmoid": _sigmoid,
-    "log_sigmoid": lambda x: -_softplus(-x),
-    "softplus": _softplus,
-    "erf": math.erf,
-    "erfc": math.erfc,
-    "sin": math.sin,
-    "cos": math.cos,
-    "tanh": math.tanh,
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "logical_not": operator.not_,
-    "logical_and": lambda a, b: a and b,
-    "logical_or": lambda a, b: a or b,
-    "stop_gradient": lambda x: x,
-}

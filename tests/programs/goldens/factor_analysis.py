@@ -167,38 +167,33 @@ def loss_terms(
         total_2,
     )
     total_3 = lax.stop_gradient(chosen) + (total_2 - lax.stop_gradient(total_2))
-    logical_and = True & logical_and_above
-    chosen_2 = jnp.where(logical_and, 2.0, 2.0)
-    chosen_3 = jnp.where(logical_and, exp_total_2, 2.0)
-    log_chosen_2 = jnp.log(chosen_2)
-    difference = 0.5 * log_chosen_2 - 0.9189385332046727 - _lgamma_correction(chosen_2)
-    difference_2 = chosen_3 - chosen_2
-    below = jnp.abs(difference_2) < 0.5 * chosen_2
-    negative = -log_chosen_2
-    product = lax.stop_gradient(1.0 / chosen_2) * jnp.exp(
-        negative - lax.stop_gradient(negative)
+    chosen_2 = jnp.where(logical_and_above, exp_total_2, 2.0)
+    difference = chosen_2 - 2.0
+    below = jnp.abs(difference) < 1.0
+    chosen_3 = jnp.where(below, 2.0, chosen_2)
+    difference_2 = 0.6931471805599453 - jnp.log(chosen_3)
+    total_4 = lax.stop_gradient(jnp.log(2.0 / chosen_3)) + (
+        difference_2 - lax.stop_gradient(difference_2)
     )
-    product_2 = -chosen_2 * _log1pmx(jnp.where(below, difference_2, 0.0) * product)
-    chosen_4 = jnp.where(below, chosen_2, chosen_3)
-    difference_3 = log_chosen_2 - jnp.log(chosen_4)
-    total_4 = lax.stop_gradient(jnp.log(chosen_2 / chosen_4)) + (
-        difference_3 - lax.stop_gradient(difference_3)
+    chosen_4 = jnp.where(
+        below,
+        -2.0 * _log1pmx(0.5 * jnp.where(below, difference, 0.0)),
+        2.0 * total_4 + difference,
     )
-    chosen_5 = jnp.where(below, product_2, chosen_2 * total_4 + difference_2)
-    chosen_6 = jnp.where(
-        logical_and, difference - chosen_5, 2.0 * total_3 - exp_total_2
+    chosen_5 = jnp.where(
+        logical_and_above, -0.6137056388801092 - chosen_4, 2.0 * total_3 - exp_total_2
     )
     kl_noise = (
         exp_total_2 * jnp.expm1(0.5 * noise_scale**2)
-        - chosen_6
+        - chosen_5
         - (params.shared.log_noise_scale + 1.4189385332046727)
     )
     kl_z = 0.5 * params.rows.z_loc**2 + (
         0.5 * (z_scale**2 - 1.0) - params.rows.log_z_scale
     )
-    product_3 = 0.5 * jnp.exp(2.0 * (params.rows.gain_loc + gain_scale**2))
-    difference_4 = product_3 - params.rows.gain_loc - params.rows.log_gain_scale
-    kl_gain = difference_4 - 1.1931471805599454
+    product = 0.5 * jnp.exp(2.0 * (params.rows.gain_loc + gain_scale**2))
+    difference_3 = product - params.rows.gain_loc - params.rows.log_gain_scale
+    kl_gain = difference_3 - 1.1931471805599454
     # factor_analysis.py:15  inf.Normal((z @ w) * gain[:, None], noise, name="x")
     x_loc = z @ w * gain[:, None]
     lp_x = -0.5 * ((batch.x - x_loc) / noise_2) ** 2 - total - 0.9189385332046727
@@ -374,36 +369,31 @@ def log_density(
     )
     total_2 = lax.stop_gradient(chosen_2) + (total - lax.stop_gradient(total))
     total_3 = jnp.where(above_2, total_2, -math.inf) + 0.6931471805599453
-    logical_and = True & logical_and_above
-    chosen_3 = jnp.where(logical_and, 2.0, 2.0)
-    chosen_4 = jnp.where(logical_and, product, 2.0)
-    log_chosen_3 = jnp.log(chosen_3)
-    difference = 0.5 * log_chosen_3 - 0.9189385332046727 - _lgamma_correction(chosen_3)
-    difference_2 = chosen_4 - chosen_3
-    below = jnp.abs(difference_2) < 0.5 * chosen_3
-    negative = -log_chosen_3
-    product_2 = lax.stop_gradient(1.0 / chosen_3) * jnp.exp(
-        negative - lax.stop_gradient(negative)
+    chosen_3 = jnp.where(logical_and_above, product, 2.0)
+    difference = chosen_3 - 2.0
+    below = jnp.abs(difference) < 1.0
+    chosen_4 = jnp.where(below, 2.0, chosen_3)
+    difference_2 = 0.6931471805599453 - jnp.log(chosen_4)
+    total_4 = lax.stop_gradient(jnp.log(2.0 / chosen_4)) + (
+        difference_2 - lax.stop_gradient(difference_2)
     )
-    log1pmx_product = _log1pmx(jnp.where(below, difference_2, 0.0) * product_2)
-    chosen_5 = jnp.where(below, chosen_3, chosen_4)
-    difference_3 = log_chosen_3 - jnp.log(chosen_5)
-    total_4 = lax.stop_gradient(jnp.log(chosen_3 / chosen_5)) + (
-        difference_3 - lax.stop_gradient(difference_3)
+    chosen_5 = jnp.where(
+        below,
+        -2.0 * _log1pmx(0.5 * jnp.where(below, difference, 0.0)),
+        2.0 * total_4 + difference,
     )
     chosen_6 = jnp.where(
-        below, -chosen_3 * log1pmx_product, chosen_3 * total_4 + difference_2
+        logical_and_above,
+        -0.6137056388801092 - chosen_5 - log_chosen,
+        total_3 - product,
     )
-    chosen_7 = jnp.where(
-        logical_and, difference - chosen_6 - log_chosen, total_3 - product
-    )
-    lp_noise = jnp.where(above, chosen_7, -math.inf)
+    lp_noise = jnp.where(above, chosen_6, -math.inf)
     # factor_analysis.py:13  z = inf.Normal(np.zeros(k), 1.0, name="z")
     lp_z = -0.5 * z**2 - 0.9189385332046727
     # factor_analysis.py:14  gain = inf.HalfNormal(1.0, name="gain")
     above_3 = gain >= 0.0
-    difference_4 = -0.2257913526447274 - 0.5 * jnp.where(above_3, gain, 0.0) ** 2
-    lp_gain = jnp.where(above_3, difference_4, -math.inf)
+    difference_3 = -0.2257913526447274 - 0.5 * jnp.where(above_3, gain, 0.0) ** 2
+    lp_gain = jnp.where(above_3, difference_3, -math.inf)
     # factor_analysis.py:15  inf.Normal((z @ w) * gain[:, None], noise, name="x")
     x_loc = z @ w * gain[:, None]
     lp_x = -0.5 * ((x - x_loc) / noise_2) ** 2 - jnp.log(noise_2) - 0.9189385332046727
@@ -429,28 +419,23 @@ def unconstrained_log_density(
     )
     total_2 = lax.stop_gradient(chosen) + (total - lax.stop_gradient(total))
     total_3 = jnp.where(above, total_2, -math.inf) + 0.6931471805599453
-    logical_and = True & logical_and_above
-    chosen_2 = jnp.where(logical_and, 2.0, 2.0)
-    chosen_3 = jnp.where(logical_and, product, 2.0)
-    log_chosen_2 = jnp.log(chosen_2)
-    difference = 0.5 * log_chosen_2 - 0.9189385332046727 - _lgamma_correction(chosen_2)
-    difference_2 = chosen_3 - chosen_2
-    below = jnp.abs(difference_2) < 0.5 * chosen_2
-    negative = -log_chosen_2
-    product_2 = lax.stop_gradient(1.0 / chosen_2) * jnp.exp(
-        negative - lax.stop_gradient(negative)
+    chosen_2 = jnp.where(logical_and_above, product, 2.0)
+    difference = chosen_2 - 2.0
+    below = jnp.abs(difference) < 1.0
+    chosen_3 = jnp.where(below, 2.0, chosen_2)
+    difference_2 = 0.6931471805599453 - jnp.log(chosen_3)
+    total_4 = lax.stop_gradient(jnp.log(2.0 / chosen_3)) + (
+        difference_2 - lax.stop_gradient(difference_2)
     )
-    log1pmx_product = _log1pmx(jnp.where(below, difference_2, 0.0) * product_2)
-    chosen_4 = jnp.where(below, chosen_2, chosen_3)
-    difference_3 = log_chosen_2 - jnp.log(chosen_4)
-    total_4 = lax.stop_gradient(jnp.log(chosen_2 / chosen_4)) + (
-        difference_3 - lax.stop_gradient(difference_3)
-    )
-    chosen_5 = jnp.where(
-        below, -chosen_2 * log1pmx_product, chosen_2 * total_4 + difference_2
+    chosen_4 = jnp.where(
+        below,
+        -2.0 * _log1pmx(0.5 * jnp.where(below, difference, 0.0)),
+        2.0 * total_4 + difference,
     )
     lp_noise = jnp.where(
-        logical_and, difference - chosen_5 - log_chosen, total_3 - product
+        logical_and_above,
+        -0.6137056388801092 - chosen_4 - log_chosen,
+        total_3 - product,
     )
     # factor_analysis.py:13  z = inf.Normal(np.zeros(k), 1.0, name="z")
     lp_z = -0.5 * z**2 - 0.9189385332046727

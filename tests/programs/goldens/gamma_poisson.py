@@ -142,36 +142,35 @@ def loss_terms(
         _lgamma_correction(a) + jnp.where(above, product_3, total_3) * difference_6
     )
     product_4 = 0.5 * (params.log_a - 0.6931471805599453 + difference_6 / a)
-    difference_7 = product_4 + _lgamma_correction(jnp.asarray(2.0, float)) - total_4
-    kl_rate = chosen_3 + difference_7
+    kl_rate = chosen_3 + (product_4 + 0.04134069595540929 - total_4)
     # gamma_poisson.py:10  inf.Poisson(rate, name="y")
-    difference_8 = batch.y * jnp.where(batch.y > 0.0, difference, 0.0) - rate
+    difference_7 = batch.y * jnp.where(batch.y > 0.0, difference, 0.0) - rate
     logical_and_above = (batch.y >= 2.0) & ((rate > 1e-26) & (rate < 3e38))
     chosen_5 = jnp.where(logical_and_above, batch.y, 2.0)
     chosen_6 = jnp.where(logical_and_above, rate, 2.0)
     log_chosen_5 = jnp.log(chosen_5)
-    difference_9 = (
+    difference_8 = (
         0.5 * log_chosen_5 - 0.9189385332046727 - _lgamma_correction(chosen_5)
     )
-    difference_10 = chosen_6 - chosen_5
-    below_2 = jnp.abs(difference_10) < 0.5 * chosen_5
+    difference_9 = chosen_6 - chosen_5
+    below_2 = jnp.abs(difference_9) < 0.5 * chosen_5
     negative = -log_chosen_5
     product_5 = lax.stop_gradient(1.0 / chosen_5) * jnp.exp(
         negative - lax.stop_gradient(negative)
     )
-    log1pmx_product = _log1pmx(jnp.where(below_2, difference_10, 0.0) * product_5)
+    log1pmx_product = _log1pmx(jnp.where(below_2, difference_9, 0.0) * product_5)
     chosen_7 = jnp.where(below_2, chosen_5, chosen_6)
-    difference_11 = log_chosen_5 - jnp.log(chosen_7)
+    difference_10 = log_chosen_5 - jnp.log(chosen_7)
     total_5 = lax.stop_gradient(jnp.log(chosen_5 / chosen_7)) + (
-        difference_11 - lax.stop_gradient(difference_11)
+        difference_10 - lax.stop_gradient(difference_10)
     )
     chosen_8 = jnp.where(
-        below_2, -chosen_5 * log1pmx_product, chosen_5 * total_5 + difference_10
+        below_2, -chosen_5 * log1pmx_product, chosen_5 * total_5 + difference_9
     )
     lp_y = jnp.where(
         logical_and_above,
-        difference_9 - chosen_8 - log_chosen_5,
-        difference_8 - batch.lgamma,
+        difference_8 - chosen_8 - log_chosen_5,
+        difference_7 - batch.lgamma,
     )
     return {"rate": kl_rate, "y": -(weight * lp_y).sum()}
 
@@ -289,62 +288,57 @@ def log_density(params: Params, rate: Array, y: Array) -> Array:
     )
     total_2 = lax.stop_gradient(chosen_2) + (total - lax.stop_gradient(total))
     total_3 = jnp.where(above_2, total_2, -math.inf) + 0.4054651081081644
-    logical_and = True & logical_and_above
-    chosen_3 = jnp.where(logical_and, 2.0, 2.0)
-    chosen_4 = jnp.where(logical_and, product, 2.0)
-    log_chosen_3 = jnp.log(chosen_3)
-    difference = 0.5 * log_chosen_3 - 0.9189385332046727 - _lgamma_correction(chosen_3)
-    difference_2 = chosen_4 - chosen_3
-    below = jnp.abs(difference_2) < 0.5 * chosen_3
-    negative = -log_chosen_3
-    product_2 = lax.stop_gradient(1.0 / chosen_3) * jnp.exp(
-        negative - lax.stop_gradient(negative)
+    chosen_3 = jnp.where(logical_and_above, product, 2.0)
+    difference = chosen_3 - 2.0
+    below = jnp.abs(difference) < 1.0
+    chosen_4 = jnp.where(below, 2.0, chosen_3)
+    difference_2 = 0.6931471805599453 - jnp.log(chosen_4)
+    total_4 = lax.stop_gradient(jnp.log(2.0 / chosen_4)) + (
+        difference_2 - lax.stop_gradient(difference_2)
     )
-    log1pmx_product = _log1pmx(jnp.where(below, difference_2, 0.0) * product_2)
-    chosen_5 = jnp.where(below, chosen_3, chosen_4)
-    difference_3 = log_chosen_3 - jnp.log(chosen_5)
-    total_4 = lax.stop_gradient(jnp.log(chosen_3 / chosen_5)) + (
-        difference_3 - lax.stop_gradient(difference_3)
+    chosen_5 = jnp.where(
+        below,
+        -2.0 * _log1pmx(0.5 * jnp.where(below, difference, 0.0)),
+        2.0 * total_4 + difference,
     )
     chosen_6 = jnp.where(
-        below, -chosen_3 * log1pmx_product, chosen_3 * total_4 + difference_2
+        logical_and_above,
+        -0.6137056388801092 - chosen_5 - log_chosen,
+        total_3 - product,
     )
-    chosen_7 = jnp.where(
-        logical_and, difference - chosen_6 - log_chosen, total_3 - product
-    )
-    lp_rate = jnp.where(above, chosen_7, -math.inf)
+    lp_rate = jnp.where(above, chosen_6, -math.inf)
     # gamma_poisson.py:10  inf.Poisson(rate, name="y")
     logical_and_above_2 = (y >= 0.0) & (jnp.floor(y) == y)
-    chosen_8 = jnp.where(logical_and_above_2, y, 0.0)
-    difference_4 = chosen_8 * jnp.where(chosen_8 > 0.0, jnp.log(rate), 0.0) - rate
-    logical_and_above_3 = (chosen_8 >= 2.0) & ((rate > 1e-26) & (rate < 3e38))
-    chosen_9 = jnp.where(logical_and_above_3, chosen_8, 2.0)
-    chosen_10 = jnp.where(logical_and_above_3, rate, 2.0)
-    log_chosen_9 = jnp.log(chosen_9)
-    difference_5 = (
-        0.5 * log_chosen_9 - 0.9189385332046727 - _lgamma_correction(chosen_9)
+    chosen_7 = jnp.where(logical_and_above_2, y, 0.0)
+    difference_3 = chosen_7 * jnp.where(chosen_7 > 0.0, jnp.log(rate), 0.0) - rate
+    logical_and_above_3 = (chosen_7 >= 2.0) & ((rate > 1e-26) & (rate < 3e38))
+    chosen_8 = jnp.where(logical_and_above_3, chosen_7, 2.0)
+    chosen_9 = jnp.where(logical_and_above_3, rate, 2.0)
+    log_chosen_8 = jnp.log(chosen_8)
+    difference_4 = (
+        0.5 * log_chosen_8 - 0.9189385332046727 - _lgamma_correction(chosen_8)
     )
-    difference_6 = chosen_10 - chosen_9
-    below_2 = jnp.abs(difference_6) < 0.5 * chosen_9
-    negative_2 = -log_chosen_9
-    product_3 = lax.stop_gradient(1.0 / chosen_9) * jnp.exp(
-        negative_2 - lax.stop_gradient(negative_2)
+    difference_5 = chosen_9 - chosen_8
+    below_2 = jnp.abs(difference_5) < 0.5 * chosen_8
+    negative = -log_chosen_8
+    product_2 = lax.stop_gradient(1.0 / chosen_8) * jnp.exp(
+        negative - lax.stop_gradient(negative)
     )
-    log1pmx_product_2 = _log1pmx(jnp.where(below_2, difference_6, 0.0) * product_3)
-    chosen_11 = jnp.where(below_2, chosen_9, chosen_10)
-    difference_7 = log_chosen_9 - jnp.log(chosen_11)
-    total_5 = lax.stop_gradient(jnp.log(chosen_9 / chosen_11)) + (
-        difference_7 - lax.stop_gradient(difference_7)
+    log1pmx_product = _log1pmx(jnp.where(below_2, difference_5, 0.0) * product_2)
+    chosen_10 = jnp.where(below_2, chosen_8, chosen_9)
+    difference_6 = log_chosen_8 - jnp.log(chosen_10)
+    total_5 = lax.stop_gradient(jnp.log(chosen_8 / chosen_10)) + (
+        difference_6 - lax.stop_gradient(difference_6)
+    )
+    chosen_11 = jnp.where(
+        below_2, -chosen_8 * log1pmx_product, chosen_8 * total_5 + difference_5
     )
     chosen_12 = jnp.where(
-        below_2, -chosen_9 * log1pmx_product_2, chosen_9 * total_5 + difference_6
-    )
-    chosen_13 = jnp.where(
         logical_and_above_3,
-        difference_5 - chosen_12 - log_chosen_9,
-        difference_4 - jsp.special.gammaln(chosen_8 + 1.0),
+        difference_4 - chosen_11 - log_chosen_8,
+        difference_3 - jsp.special.gammaln(chosen_7 + 1.0),
     )
-    lp_y = jnp.where(logical_and_above_2, chosen_13, -math.inf)
+    lp_y = jnp.where(logical_and_above_2, chosen_12, -math.inf)
     return lp_rate + lp_y.sum()
 
 
@@ -362,63 +356,58 @@ def unconstrained_log_density(params: Params, rate: Array, y: Array) -> Array:
     )
     total_2 = lax.stop_gradient(chosen) + (total - lax.stop_gradient(total))
     total_3 = jnp.where(above, total_2, -math.inf) + 0.4054651081081644
-    logical_and = True & logical_and_above
-    chosen_2 = jnp.where(logical_and, 2.0, 2.0)
-    chosen_3 = jnp.where(logical_and, product, 2.0)
-    log_chosen_2 = jnp.log(chosen_2)
-    difference = 0.5 * log_chosen_2 - 0.9189385332046727 - _lgamma_correction(chosen_2)
-    difference_2 = chosen_3 - chosen_2
-    below = jnp.abs(difference_2) < 0.5 * chosen_2
-    negative = -log_chosen_2
-    product_2 = lax.stop_gradient(1.0 / chosen_2) * jnp.exp(
-        negative - lax.stop_gradient(negative)
+    chosen_2 = jnp.where(logical_and_above, product, 2.0)
+    difference = chosen_2 - 2.0
+    below = jnp.abs(difference) < 1.0
+    chosen_3 = jnp.where(below, 2.0, chosen_2)
+    difference_2 = 0.6931471805599453 - jnp.log(chosen_3)
+    total_4 = lax.stop_gradient(jnp.log(2.0 / chosen_3)) + (
+        difference_2 - lax.stop_gradient(difference_2)
     )
-    log1pmx_product = _log1pmx(jnp.where(below, difference_2, 0.0) * product_2)
-    chosen_4 = jnp.where(below, chosen_2, chosen_3)
-    difference_3 = log_chosen_2 - jnp.log(chosen_4)
-    total_4 = lax.stop_gradient(jnp.log(chosen_2 / chosen_4)) + (
-        difference_3 - lax.stop_gradient(difference_3)
-    )
-    chosen_5 = jnp.where(
-        below, -chosen_2 * log1pmx_product, chosen_2 * total_4 + difference_2
+    chosen_4 = jnp.where(
+        below,
+        -2.0 * _log1pmx(0.5 * jnp.where(below, difference, 0.0)),
+        2.0 * total_4 + difference,
     )
     lp_rate = jnp.where(
-        logical_and, difference - chosen_5 - log_chosen, total_3 - product
+        logical_and_above,
+        -0.6137056388801092 - chosen_4 - log_chosen,
+        total_3 - product,
     )
     # gamma_poisson.py:10  inf.Poisson(rate, name="y")
     logical_and_above_2 = (y >= 0.0) & (jnp.floor(y) == y)
-    chosen_6 = jnp.where(logical_and_above_2, y, 0.0)
-    difference_4 = chosen_6 * jnp.where(chosen_6 > 0.0, rate, 0.0) - rate_value
-    logical_and_above_3 = (chosen_6 >= 2.0) & (
+    chosen_5 = jnp.where(logical_and_above_2, y, 0.0)
+    difference_3 = chosen_5 * jnp.where(chosen_5 > 0.0, rate, 0.0) - rate_value
+    logical_and_above_3 = (chosen_5 >= 2.0) & (
         (rate_value > 1e-26) & (rate_value < 3e38)
     )
-    chosen_7 = jnp.where(logical_and_above_3, chosen_6, 2.0)
-    chosen_8 = jnp.where(logical_and_above_3, rate_value, 2.0)
-    log_chosen_7 = jnp.log(chosen_7)
-    difference_5 = (
-        0.5 * log_chosen_7 - 0.9189385332046727 - _lgamma_correction(chosen_7)
+    chosen_6 = jnp.where(logical_and_above_3, chosen_5, 2.0)
+    chosen_7 = jnp.where(logical_and_above_3, rate_value, 2.0)
+    log_chosen_6 = jnp.log(chosen_6)
+    difference_4 = (
+        0.5 * log_chosen_6 - 0.9189385332046727 - _lgamma_correction(chosen_6)
     )
-    difference_6 = chosen_8 - chosen_7
-    below_2 = jnp.abs(difference_6) < 0.5 * chosen_7
-    negative_2 = -log_chosen_7
-    product_3 = lax.stop_gradient(1.0 / chosen_7) * jnp.exp(
-        negative_2 - lax.stop_gradient(negative_2)
+    difference_5 = chosen_7 - chosen_6
+    below_2 = jnp.abs(difference_5) < 0.5 * chosen_6
+    negative = -log_chosen_6
+    product_2 = lax.stop_gradient(1.0 / chosen_6) * jnp.exp(
+        negative - lax.stop_gradient(negative)
     )
-    log1pmx_product_2 = _log1pmx(jnp.where(below_2, difference_6, 0.0) * product_3)
-    chosen_9 = jnp.where(below_2, chosen_7, chosen_8)
-    difference_7 = log_chosen_7 - jnp.log(chosen_9)
-    total_5 = lax.stop_gradient(jnp.log(chosen_7 / chosen_9)) + (
-        difference_7 - lax.stop_gradient(difference_7)
+    log1pmx_product = _log1pmx(jnp.where(below_2, difference_5, 0.0) * product_2)
+    chosen_8 = jnp.where(below_2, chosen_6, chosen_7)
+    difference_6 = log_chosen_6 - jnp.log(chosen_8)
+    total_5 = lax.stop_gradient(jnp.log(chosen_6 / chosen_8)) + (
+        difference_6 - lax.stop_gradient(difference_6)
+    )
+    chosen_9 = jnp.where(
+        below_2, -chosen_6 * log1pmx_product, chosen_6 * total_5 + difference_5
     )
     chosen_10 = jnp.where(
-        below_2, -chosen_7 * log1pmx_product_2, chosen_7 * total_5 + difference_6
-    )
-    chosen_11 = jnp.where(
         logical_and_above_3,
-        difference_5 - chosen_10 - log_chosen_7,
-        difference_4 - jsp.special.gammaln(chosen_6 + 1.0),
+        difference_4 - chosen_9 - log_chosen_6,
+        difference_3 - jsp.special.gammaln(chosen_5 + 1.0),
     )
-    lp_y = jnp.where(logical_and_above_2, chosen_11, -math.inf)
+    lp_y = jnp.where(logical_and_above_2, chosen_10, -math.inf)
     return rate + lp_rate + lp_y.sum()
 
 

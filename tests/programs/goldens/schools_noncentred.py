@@ -118,10 +118,8 @@ def loss_terms(params: Params, noise: Noise, data: Data) -> dict[str, Array]:
         params.log_mu_scale - 1.6094379124341003
     )
     kl_mu = 0.5 * (params.mu_loc / 5.0) ** 2 + difference
-    difference_2 = (
-        -0.5 * ((total - params.tau_loc) / tau_scale) ** 2 - params.log_tau_scale
-    )
-    lq_tau = difference_2 - 0.9189385332046727 - total
+    difference_2 = -0.5 * noise.tau**2 - params.log_tau_scale - 0.9189385332046727
+    lq_tau = difference_2 - total
     abs_tau = jnp.abs(tau)
     above = abs_tau > 5.0
     ratio = jnp.where(above, 5.0, abs_tau) / jnp.where(above, abs_tau, 5.0)
