@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type
-from ppc.distributions.supports import outside, words
+from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type, support_of
+from ppc.distributions.supports import outside, same_up_to_boundary, words
 from ppc.ir.build import Value
 from ppc.ir.nodes import REAL, Data, Op, Sample, Support, operands
 from ppc.ir.primitives import PRIMITIVES, RuleError, show
@@ -63,6 +63,12 @@ def sample(
         )  # fmt: skip
     except RuleError as error:
         ctx.refuse(ctx.shape_mistake(error.reason, list(values.values())))
+    if "logits" in values and "logits" not in kwargs and _is_probability(ctx, values["logits"]):
+        ctx.warnings.append(
+            wrong.ProbabilitiesAsLogits(
+                span=places.get("logits", ctx.span), distribution=distribution.name
+            )
+        )
     for name, value in values.items():
         _vector(ctx, value, _event_rank(distribution, name), values, places.get(name, ctx.span))
     hint = bound["name"] if isinstance(bound["name"], str) else distribution.name.lower()
@@ -97,6 +103,34 @@ def _outside(ctx: Context, value: Value, event_rank: int) -> None:
         place = ctx.place(value)
         others = ((place, "it is made here"),) if place else ()
         ctx.refuse(wrong.RowOutsidePlate(span=ctx.span, plate=closed[0], others=others))
+
+
+# What rearranges elements and leaves each as it is.
+_MOVES = frozenset(
+    "index slice take take_along take_axis to_axis from_axis reshape transpose squeeze expand_dims "
+    "broadcast_to flip concat stack where".split()
+)
+
+
+def _is_probability(ctx: Context, value: Value) -> bool:
+    """Whether a value is one by how it is made: drawn as one, or by a function that gives one."""
+    todo = [value.name]
+    for name in todo:
+        node = ctx.builder.nodes[name]
+        if isinstance(node, Sample):
+            found = {name: ctx.builder.value(arg) for name, arg in node.args}
+            support = support_of(DISTRIBUTIONS[node.distribution], found)
+            simplex = support.kind == "simplex"
+            return simplex or same_up_to_boundary(support, Support("unit_interval"))
+        if isinstance(node, Op):
+            if node.primitive in ("sigmoid", "softmax", "ndtr"):
+                return True
+            args = [ctx.builder.value(arg) for arg in node.args]
+            if node.primitive == "sub" and ctx.constant(args[0]) == 1:
+                todo.append(node.args[1])
+            if node.primitive in _MOVES:
+                todo += node.args[1:] if node.primitive == "where" else node.args[:1]
+    return False
 
 
 def _vector(

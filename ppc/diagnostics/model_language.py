@@ -307,6 +307,21 @@ class SampleShapeIgnored(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProbabilitiesAsLogits(Mistake):
+    """Probabilities in the place of logits, which is first in TensorFlow Probability's order."""
+
+    code: ClassVar[str] = "logits"
+    severity: ClassVar[Severity] = "warning"
+    distribution: str
+
+    def message(self) -> str:
+        return f"the first argument of inf.{self.distribution} is logits, and this is a probability"
+
+    def help(self) -> str:
+        return "write probs=... for probabilities; logits=... says that these are meant"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VectorInRow(Mistake):
     """A parameter with as many elements as its plate has rows, of which each row has all."""
 

@@ -428,3 +428,24 @@ def test_parts_of_symbolic_sizes() -> None:
     )
     for call in ("tf.split(tf.ones(k), 2)", "tf.split(tf.ones(5), 2)", "tf.unstack(tf.ones(k))"):
         assert mistakes(f"inf.Normal({call}[0], 1.)", "k").mistakes
+
+
+PROBABILITIES = {
+    "p": True, "p[0]": True, "q": True, "1.0 - q": True, "w": True, "r": False, "p * 2.0": False,
+    "logits=p[0]": False, "probs=p[0]": False, "np.log(p[0])": False, "0.5": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("argument", PROBABILITIES)
+def test_probabilities_in_the_place_of_logits_are_warned_of(argument: str) -> None:
+    found = compiled(f"""
+@inf.probmodel
+def model():
+    p = inf.Beta([1., 1.], 1.)
+    q = tf.nn.sigmoid(inf.Normal(0., 1., name="u"))
+    w = inf.Uniform(0., 1.)
+    r = inf.Uniform(0., 2.)
+    with inf.datamodel():
+        y = inf.Bernoulli({argument})
+""")
+    assert [w.code for w in found.warnings] == ["logits"] * PROBABILITIES[argument]
