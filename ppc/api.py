@@ -72,9 +72,13 @@ class ProbModel:
     ) -> None:
         from ppc_frontend.api import compile_function
 
+        from ppc.diagnostics.render import render_all
         from ppc.passes import condition
 
         compiled = compile_function(builder, tuple(args), dict(kwargs or {}))
+        if compiled.warnings:
+            # From __call__ of the function: to where the user calls it.
+            warnings.warn(render_all(compiled.warnings), UserWarning, stacklevel=3)
         self.name: str = compiled.graph.name
         self.ir: Graph = condition.run(compiled.graph, ())
         self.arrays: Mapping[str, Array] = compiled.arrays

@@ -118,3 +118,16 @@ def test_an_optimiser_that_is_not_in_the_program_is_named() -> None:
     method = inf.inference.SVI(qmodel(2), optimizer=optax.sgd(0.1))
     with pytest.warns(UserWarning, match="optimizer= of this SVI"):
         model(2).emit(method, ["x", "y"])
+
+
+@inf.probmodel
+def doubtful():
+    p = inf.Beta(1.0, 1.0)
+    with inf.datamodel():
+        inf.Bernoulli(p, name="y")
+
+
+def test_what_the_model_warns_of_is_a_warning_where_it_is_made() -> None:
+    with pytest.warns(UserWarning, match=r"warning\[logits\]: the first argument") as seen:
+        doubtful()
+    assert [warning.filename for warning in seen] == [__file__]
