@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import networkx as nx
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
+    from ppc_frontend.api import Compiled
 
     from ppc.inference.fit import Fitted
     from ppc.inference.methods import VI
@@ -70,18 +71,14 @@ class ProbModel:
     def __init__(
         self, builder: Callable[..., Any], args: Sequence[Any] = (), kwargs: Any = None
     ) -> None:
-        from ppc_frontend.api import compile_function
-
         from ppc.diagnostics.render import render_all
-        from ppc.passes import condition
 
-        compiled = compile_function(builder, tuple(args), dict(kwargs or {}))
+        self._call = builder, tuple(args), dict(kwargs or {})
+        compiled = self._compile({})
         if compiled.warnings:
             # From __call__ of the function: to where the user calls it.
             warnings.warn(render_all(compiled.warnings), UserWarning, stacklevel=3)
-        self.name: str = compiled.graph.name
-        self.ir: Graph = condition.run(compiled.graph, ())
-        self.arrays: Mapping[str, Array] = compiled.arrays
+        self.name: str = self.ir.name
         self.fitted: Fitted | None = None
 
     def __repr__(self) -> str:
@@ -132,10 +129,38 @@ class ProbModel:
         """
         from ppc.inference.fit import fit
 
+        self._take_rows(data, getattr(inference_method, "qmodel", None))
         self.fitted = fit(
             self, data, inference_method, seed=seed, backend=backend, progress=progress,
             missing=missing,
         )  # fmt: skip
+
+    def _take_rows(self, data: Any, guide: ProbModel | None) -> None:
+        """Let arrays without annotation have the rows of the data, where only that fits."""
+        from ppc.inference.rows import told
+
+        data = as_mapping(data)
+        if not isinstance(data, Mapping) or not self.arrays:
+            return
+        rows = told(self.ir, self._arguments, self.arrays, data)
+        if not rows:
+            return
+        taken = {id(self.arrays[name]): plate for name, plate in rows.items()}
+        self._compile(rows)
+        if guide is not None:
+            arrays = [(name, guide.arrays.get(name)) for name in guide._arguments]
+            guide._compile({n: taken[id(array)] for n, array in arrays if id(array) in taken})
+
+    def _compile(self, rows: Mapping[str, str]) -> Compiled:
+        from ppc_frontend.api import compile_function
+
+        from ppc.passes import condition
+
+        compiled = compile_function(*self._call, rows=rows)
+        self._arguments = compiled.info.parameters
+        self.ir: Graph = condition.run(compiled.graph, ())
+        self.arrays: Mapping[str, Array] = compiled.arrays
+        return compiled
 
     @property
     def params(self) -> Mapping[str, Array]:

@@ -166,15 +166,19 @@ def compile_node(
     frame: Callable[[Context], Frame],
     arguments: Mapping[str, Any],
     convert: Callable[[Context, str, Any], Any] | None = None,
+    rows: Mapping[str, str] | None = None,
 ) -> Compiled:
     """Evaluate a model's body until what it takes for granted is what it finds.
 
     `arguments` are the values of parameters; `convert` makes live objects fit for evaluation.
+    `rows` names the first dimension of arrays that have no annotation.
     """
     assumed: Assumptions | None = None
     while True:
         try:
-            ctx, assumed_now = _attempt(module, node, info, frame, arguments, convert, assumed)
+            ctx, assumed_now = _attempt(
+                module, node, info, frame, arguments, convert, assumed, rows or {}
+            )
         except RecursionError:
             raise CompileError(too_deep(module.source)) from None
         found = _found(ctx, assumed_now, first=assumed is None)
@@ -198,6 +202,7 @@ def _attempt(
     arguments: Mapping[str, Any],
     convert: Callable[[Context, str, Any], Any] | None,
     assumed: Assumptions | None,
+    rows: Mapping[str, str],
 ) -> tuple[Context, Assumptions]:
     ctx = Context(Builder(info.name, "model"), assumed or Assumptions())
     names = {p.name.value for p in _parameters(node)}
@@ -207,7 +212,7 @@ def _attempt(
     with ctx.at(module.span(node.name)):
         for param in _parameters(node):
             try:
-                _bind(ctx, module, outer, inner, param, arguments, convert)
+                _bind(ctx, module, outer, inner, param, arguments, convert, rows)
             except RejectedError as error:
                 ctx.mistakes.append(error.mistake)
                 inner.variables[param.name.value] = POISON
@@ -250,6 +255,7 @@ def _bind(
     param: cst.Param,
     arguments: Mapping[str, Any],
     convert: Callable[[Context, str, Any], Any] | None,
+    rows: Mapping[str, str],
 ) -> None:
     """Give a parameter of the model its value: an array, a size by name, a number, anything."""
     name, span = param.name.value, module.span(param.name)
@@ -264,6 +270,9 @@ def _bind(
             value = outer.find(value.name)
         if isinstance(value, Given):
             value.span = span
+            if array is None and name in rows:
+                dims = (Size.of(rows[name]), *value.dims[1:])
+                array = ArrayType(value.dtype, dims, f"rows of {rows[name]}")
             if array is not None:
                 _match(ctx, value, array, arguments)
     elif array is not None:
@@ -388,11 +397,13 @@ def compile_function(
     function: Callable[..., Any],
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
+    *,
+    rows: Mapping[str, str] | None = None,
 ) -> Compiled:
     """The graph of a live model function. Raises CompileError. See `ppc_frontend.live`."""
     from ppc_frontend import live
 
-    return live.compile_function(function, args, kwargs)
+    return live.compile_function(function, args, kwargs, rows=rows)
 
 
 def function_info(

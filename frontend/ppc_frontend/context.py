@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from ppc.diagnostics.base import Mistake
 from ppc.diagnostics.notes import Note
 from ppc.ir.build import Builder, Operand, Value
-from ppc.ir.nodes import Attr, Const, ConstValue, Op
+from ppc.ir.nodes import Attr, Const, ConstValue, Data, Op
 from ppc.ir.primitives import PRIMITIVES, RuleError, show
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis
@@ -335,10 +335,13 @@ class Context:
             for place, shape in zip((self.place(first), self.place(other)), shapes, strict=True)
             if place is not None and place != self.span
         ]
+        nodes = [self.builder.nodes[value.name] for value in (first, other)]
+        whole = [n.name for n in nodes if isinstance(n, Data) and not n.type.axes and n.type.rank]
         self.refuse(
             wrong.PlateMismatch(
                 span=self.span, first=shapes[0], second=shapes[1],
                 plate=(self.lead_axes(first) or self.lead_axes(other))[-1].name,
+                argument=whole[0] if whole else "",
                 others=tuple(others),
             )
         )  # fmt: skip

@@ -50,11 +50,14 @@ def compile_function(
     function: Callable[..., Any],
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
+    *,
+    rows: Mapping[str, str] | None = None,
 ) -> Compiled:
     """The graph of a live model function, with arguments as Python would bind them.
 
     Globals and closure cells are those of the function. Arrays become Data nodes, their values
-    in `Compiled.arrays`. Raises CompileError, also where Python keeps no source.
+    in `Compiled.arrays`; `rows` gives, for arrays without annotation, the plate of which their
+    first dimension has the rows. Raises CompileError, also where Python keeps no source.
     """
     plain: Any = inspect.unwrap(function)
     bound: list[Any] = list(args)
@@ -84,6 +87,7 @@ def compile_function(
         frame=lambda ctx: converter(ctx).frame(plain, module, live),
         arguments=arguments,
         convert=lambda ctx, name, value: converter(ctx).value(name, value),
+        rows=rows,
     )
 
 

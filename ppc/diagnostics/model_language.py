@@ -82,6 +82,7 @@ class PlateMismatch(Mistake):
     first: str
     second: str
     plate: str
+    argument: str = ""  # an array without rows that is one of the operands
 
     def message(self) -> str:
         return (
@@ -90,6 +91,11 @@ class PlateMismatch(Mistake):
         )
 
     def help(self) -> str:
+        if self.argument:
+            return (
+                f"if {self.argument} has the rows of {self.plate}, let its annotation say so: "
+                f'{self.argument}: Float[Array, "{self.plate}"], or "{self.plate} d"'
+            )
         return "give the smaller one an axis, as x[:, None], or drop one of the other by x[:, 0]"
 
 
