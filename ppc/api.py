@@ -191,15 +191,21 @@ class ProbModel:
         target_names: str | Sequence[str] | None = None,
         data: Mapping[str, Any] | None = None,
         *,
+        local: str | VI = "guide",
         seed: int | None = None,
         backend: str | None = None,
     ) -> Query:
-        """A query of the guide for latent sites: of the fitted rows, or of those in `data`."""
+        """A query of the guide for latent sites: of the fitted rows, or of those in `data`.
+
+        `local` says where the latents of new rows come from, as for `posterior_predictive`.
+        """
         from ppc.inference.query import posterior
 
         fitted = self._fitted("posterior")
         targets = self._targets(target_names, fitted.latent, "not observed")
-        return posterior(fitted, targets, as_mapping(data), seed=seed, backend=backend)
+        _local_argument(local)
+        data = as_mapping(data)
+        return posterior(fitted, targets, data, local=local, seed=seed, backend=backend)
 
     def posterior_predictive(
         self,
@@ -207,34 +213,28 @@ class ProbModel:
         data: Mapping[str, Any] | None = None,
         size_datamodel: int | None = None,
         *,
-        local: str = "guide",
+        local: str | VI = "guide",
         seed: int | None = None,
         backend: str | None = None,
     ) -> Query:
         """A query of observed sites under the fitted posterior.
 
-        With `data` for the rows, their latents are inferred through the guide (`local="guide"`)
-        or drawn from the prior (`local="prior"`). Without, the rows are new: `size_datamodel` of
-        them, as many as were fitted by default.
+        With `data` for the rows, their latents are inferred through the guide (`local="guide"`);
+        or, where it has parameters for each fitted row, through such parameters fitted to the new
+        rows, all else held (`local="refit"`, by the method of the fit, or `local=VI(epochs=500)`,
+        by another); or they are drawn from the prior (`local="prior"`). Without, the rows are new:
+        `size_datamodel` of them, as many as were fitted by default. Plates without observed sites
+        keep their fitted rows.
         """
         from ppc.inference.query import predictive
 
         fitted = self._fitted("posterior_predictive")
         targets = self._targets(target_names, fitted.observed, "observed")
         _rows_argument(size_datamodel)
-        if local not in ("guide", "prior"):
-            raise QueryError(
-                BadNumber(argument="local", expected="'guide' or 'prior'", found=repr(local))
-            )
+        _local_argument(local)
         data = as_mapping(data)
         return predictive(
-            fitted,
-            targets,
-            data,
-            size_datamodel,
-            local=local,
-            seed=seed,
-            backend=backend,
+            fitted, targets, data, size_datamodel, local=local, seed=seed, backend=backend
         )
 
     def log_density(self, values: Mapping[str, Any], *, backend: str | None = None) -> float:
@@ -296,6 +296,18 @@ class ProbModel:
                 [TargetRole(name=n, wanted=wanted, allowed=tuple(allowed)) for n in wrong]
             )
         return tuple(name for name in self.sites if name in asked)
+
+
+def _local_argument(local: object) -> None:
+    from ppc.inference.methods import VI
+    from ppc.inference.query import LOCALS
+
+    if not isinstance(local, VI) and local not in LOCALS:
+        expected = f"{', '.join(map(repr, LOCALS))} or a method such as VI(epochs=200)"
+        raise QueryError(BadNumber(argument="local", expected=expected, found=repr(local)))
+    if isinstance(local, VI) and local.qmodel is not None:
+        expected = "a method without a guide: the fit has one"
+        raise QueryError(BadNumber(argument="local", expected=expected, found=repr(local.qmodel)))
 
 
 def _rows_argument(size: int | None) -> None:

@@ -292,20 +292,27 @@ class TargetRole(Mistake):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeedsRows(Mistake):
-    """Latents of new rows asked of a guide that has parameters for the fitted rows only."""
+    """New rows asked of a guide or model that has parameters for the fitted rows only."""
 
     code: ClassVar[str] = "rows-not-amortised"
     name: str
+    owner: str  # "the guide" or "the model"
     parameters: tuple[str, ...]
 
     def message(self) -> str:
         return (
-            f"the guide has parameters for the fitted rows of {self.name!r} "
+            f"{self.owner} has parameters for the fitted rows of {self.name!r} "
             f"({listed(self.parameters)}) and so says nothing about new rows"
         )
 
     def help(self) -> str:
-        return 'pass local="prior" to draw them from the prior, or fit a guide that reads the data'
+        refit = 'pass local="refit" to fit such parameters to data of the new rows'
+        if self.owner == "the model":
+            return refit
+        return (
+            f'{refit} or local="prior" to draw these latents from the prior, or fit a guide that '
+            "reads the data"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -189,8 +189,8 @@ def _label(column: Data, prepare: Graph | None) -> str:
 
 def _typed_like(node: Data, c: Compilation) -> Data:
     """An input with its plates, which the layout pass removes."""
-    model = c.graphs["model"].by_name()[node.name]
-    return Data(name=node.name, type=model.type, origin=node.origin, span=node.span)
+    own = {**c.graphs["guide"].by_name(), **c.graphs["model"].by_name()}[node.name]
+    return Data(name=node.name, type=own.type, origin=node.origin, span=node.span)
 
 
 def _parameters(c: Compilation, batch: str | None) -> Iterator[Parameter]:

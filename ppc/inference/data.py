@@ -43,6 +43,12 @@ class Checked:
     sizes: Mapping[str, int]
 
 
+def guide_arguments(model: Graph, guide: Graph | None) -> tuple[str, ...]:
+    """The data arguments of a guide that its model has not."""
+    known = entries(model)
+    return tuple(node.name for node in guide.data if node.name not in known) if guide else ()
+
+
 @dataclass(slots=True)
 class _Sizes:
     """Sizes learnt from the arrays, with where each was learnt."""
@@ -66,9 +72,11 @@ def check(
     *,
     required: tuple[str, ...] = (),
     allowed: tuple[str, ...] | None = None,
+    known_sizes: Mapping[str, int] | None = None,
 ) -> Checked:
-    """Check `given` against the sites and data arguments of a model.
+    """Check `given` against the sites and data arguments of a model, or of its guide.
 
+    `known_sizes` are those that other data have fixed.
     Raises KindError if `given` is no mapping, DataError with every mistake found.
     """
     if not isinstance(given, Mapping):
@@ -87,6 +95,10 @@ def check(
             )
     arrays: dict[str, Array] = {}
     sizes = _Sizes(dict(graph.sizes), dict.fromkeys(graph.sizes, "a fixed hyperparameter"))
+    for name, size in (known_sizes or {}).items():
+        if name not in sizes.values:
+            sizes.values[name] = size
+            sizes.because[name] = "the other data"
     for name, value in given.items():
         if name not in known:
             continue

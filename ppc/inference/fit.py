@@ -15,7 +15,7 @@ from ppc.data.loaders import as_mapping
 from ppc.diagnostics import DataError, KindError
 from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss, WrongKind
 from ppc.emit.program import Program, assemble
-from ppc.inference.data import Checked, check, entries
+from ppc.inference.data import Checked, check, entries, guide_arguments
 from ppc.inference.methods import VI, next_seed
 from ppc.inference.missing import dropped
 from ppc.ir.nodes import Graph, observed_node
@@ -41,6 +41,7 @@ class Fitted:
     sizes: Mapping[str, int]
     losses: Array
     backend: str | None
+    method: VI
 
     @property
     def latent(self) -> tuple[str, ...]:
@@ -123,11 +124,18 @@ def fit(
         guide = method.qmodel.ir if method.qmodel is not None else None
         seen = dropped(model.ir, guide, data)
         graph, given = seen.model, seen.data
+    extra = _guides_own(graph, method, given)
+    if extra:
+        given = {name: x for name, x in given.items() if name not in extra}
+        arguments = {name: x for name, x in arguments.items() if name not in extra}
     checked = _checked(graph, given, arguments, ready)
     observed = tuple(s.name for s in graph.samples if s.name in data)
     c = ready or compiled(model, observed, method, graph=graph)
     # Queries are about rows of which nothing is missing.
     whole = c if graph is model.ir else compiled(model, observed, method)
+    if extra:
+        own = check(c.graphs["guide"], extra, known_sizes=checked.sizes)
+        checked = Checked({**checked.arrays, **own.arrays}, {**own.sizes, **checked.sizes})
     plan = assemble(c)
     batch_size = _batch_size(plan, checked, method, clip=clip)
     if model.fitted is not None:
@@ -157,6 +165,7 @@ def fit(
         sizes=checked.sizes,
         losses=outcome.losses,
         backend=backend,
+        method=method,
     )
 
 
@@ -164,6 +173,15 @@ def _arguments(model: ProbModel, method: VI) -> dict[str, Array]:
     """The arrays that model and guide were given when they were made."""
     guide = method.qmodel.arrays if method.qmodel is not None else {}
     return {**guide, **model.arrays}
+
+
+def _guides_own(model: Graph, method: VI, data: Any) -> dict[str, Any]:
+    """The arrays of the guide's arguments that the model has not; `data` go before its own."""
+    if method.qmodel is None or not isinstance(data, Mapping):
+        return {}
+    arrays = {**method.qmodel.arrays, **data}
+    own = guide_arguments(model, method.qmodel.ir)
+    return {name: arrays[name] for name in own if name in arrays}
 
 
 def _checked(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,11 @@ from ppc import registry
 from ppc.compiler import as_function
 from ppc.diagnostics import DataError, KindError, QueryError
 from ppc.diagnostics.data import BadNumber, MissingData, NeedsRows, WrongKind
-from ppc.inference.data import check, entries
-from ppc.inference.methods import next_seed, positive_integer
+from ppc.inference.data import check, entries, guide_arguments
+from ppc.inference.methods import VI, next_seed, positive_integer
+from ppc.inference.refit import refitted
 from ppc.ir.nodes import Graph
+from ppc.ir.types import Tensor
 from ppc.objective import functions
 from ppc.objective.functions import DRAWS, Want
 from ppc.passes import constrain, split
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from ppc.inference.fit import Fitted
 
 Array = NDArray[Any]
+LOCALS = ("guide", "refit", "prior")  # where the latents of new rows come from
 
 CHUNK_ELEMENTS = 2**25  # drawn at a time: 128 MiB of float32
 MOST_ELEMENTS = 2**33  # that a query returns: 32 GiB
@@ -154,6 +157,8 @@ class Query:
     def _need(self, names: Sequence[str]) -> None:
         """Refuse a question that cannot be answered without data that were not given."""
         types = entries(self.model)
+        if self.guide is not None:
+            types |= {node.name: node.type for node in self.guide.data}
         missing = [name for name in names if name not in self.inputs]
         if missing:
             given = tuple(name for name in self.inputs if name in types)
@@ -200,24 +205,17 @@ def posterior(
     targets: tuple[str, ...],
     data: Mapping[str, Any] | None,
     *,
+    local: str | VI,
     seed: int | None,
     backend: str | None,
 ) -> Query:
     """See `ProbModel.posterior`."""
-    given, inputs, sizes = _given(fitted, data, fallback=True)
-    if data and not _fitted_rows(fitted, data):
-        _needs_amortised(fitted, targets)
-    asked = functions.Query(targets, given, guided_rows=True)
-    return Query(
-        fitted.model,
-        fitted.guide,
-        asked,
-        inputs,
-        sizes,
-        backend,
-        Random(next_seed(seed)),
-        len(targets) == len(fitted.latent),
-    )
+    rows = _rows(fitted, data or {})
+    given, inputs, sizes = _given(fitted, data, rows, fallback=True)
+    guided = local == "guide" or (local != "prior" and _rowwise(fitted.model, given))
+    asked = functions.Query(targets, given, guided_rows=guided)
+    about = _About(data or {}, inputs, sizes, rows, targets)
+    return _query(fitted, asked, about, local, len(fitted.latent), seed=seed, backend=backend)
 
 
 def predictive(
@@ -226,28 +224,69 @@ def predictive(
     data: Mapping[str, Any] | None,
     size: int | None,
     *,
-    local: str,
+    local: str | VI,
     seed: int | None,
     backend: str | None,
 ) -> Query:
     """See `ProbModel.posterior_predictive`."""
-    given, inputs, sizes = _given(fitted, data, fallback=False)
-    sizes = _with_rows(fitted.model, sizes, size, fitted.sizes)
-    rows = _rowwise(fitted.model, given)
-    guided_rows = local == "guide" and rows
-    if guided_rows and not _fitted_rows(fitted, data or {}):
-        latents = tuple(n for n in fitted.latent if n not in given)
-        _needs_amortised(fitted, latents)
-    asked = functions.Query(targets, given, guided_rows=guided_rows)
+    rows = _rows(fitted, data or {})
+    given, inputs, sizes = _given(fitted, data, rows, fallback=False)
+    sizes = _with_rows(fitted.model, sizes, size, rows, fitted.sizes)
+    guided = local != "prior" and _rowwise(fitted.model, given)
+    asked = functions.Query(targets, given, guided_rows=guided)
+    latents = tuple(name for name in fitted.latent if name not in given)
+    about = _About(data or {}, inputs, sizes, rows, latents)
+    return _query(fitted, asked, about, local, len(fitted.observed), seed=seed, backend=backend)
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a query after a fit is about."""
+
+    data: Mapping[str, Any]  # as given
+    inputs: dict[str, Array]  # checked, with the fitted parameters
+    sizes: Mapping[str, int]
+    rows: frozenset[str]  # the plates whose rows may be others than the fitted ones
+    latents: tuple[str, ...]  # to be inferred
+
+
+def _query(
+    fitted: Fitted,
+    asked: functions.Query,
+    about: _About,
+    local: str | VI,
+    possible: int,
+    *,
+    seed: int | None,
+    backend: str | None,
+) -> Query:
+    """The query, after its new rows have parameters of their own or are refused."""
+    seed, inputs = next_seed(seed), about.inputs
+    if (
+        about.data
+        and not _fitted_rows(fitted, about.data)
+        and asked.guided_rows
+        and local != "guide"
+    ):
+        method = local if isinstance(local, VI) else fitted.method
+        arrays = {name: x for name, x in inputs.items() if name not in fitted.raw}
+        inputs = inputs | refitted(
+            fitted, asked.given, arrays, about.sizes, about.rows, method,
+            seed=seed, backend=backend,
+        )  # fmt: skip
+    elif _are_new(fitted, about):
+        guided = about.latents if asked.guided_rows else ()
+        _need_no_rows(fitted, guided, asked.targets, about.rows)
+    kept = tuple(axis.name for axis in fitted.model.axes if axis.name not in about.rows)
     return Query(
         fitted.model,
         fitted.guide,
-        asked,
+        replace(asked, kept=kept),
         inputs,
-        sizes,
+        about.sizes,
         backend,
-        Random(next_seed(seed)),
-        len(targets) == len(fitted.observed),
+        Random(seed),
+        len(asked.targets) == possible,
     )
 
 
@@ -291,8 +330,24 @@ def _start(
     return found.call(module, arrays, sizes, seed)
 
 
+def _rows(fitted: Fitted, data: Mapping[str, Any]) -> frozenset[str]:
+    """The plates whose rows may be others than the fitted ones.
+
+    Those that have observed sites, and those for whose rows alone other data are given. The rows of
+    any other plate, such as groups that rows belong to, are as they were.
+    """
+    observed = {a for s in fitted.model.samples if s.role == "observed" for a in s.type.axes}
+    types = _types(fitted)
+    for name in _known_rows(fitted, data):
+        if not observed.intersection(types[name].axes) and not _same(
+            data[name], fitted.arrays[name]
+        ):
+            observed.update(types[name].axes)
+    return frozenset(observed)
+
+
 def _given(
-    fitted: Fitted, data: Mapping[str, Any] | None, *, fallback: bool
+    fitted: Fitted, data: Mapping[str, Any] | None, rows: Collection[str], *, fallback: bool
 ) -> tuple[tuple[str, ...], dict[str, Array], dict[str, int]]:
     """The given sites, all inputs by name, and the sizes.
 
@@ -302,24 +357,35 @@ def _given(
     if data is not None:
         _mapping("data", data)
     others = bool(_known_rows(fitted, data or {})) and not _fitted_rows(fitted, data or {})
+    own = guide_arguments(fitted.model, fitted.guide)
     arguments = {
         n.name: fitted.arrays[n.name]
-        for n in fitted.model.data
-        if n.name in fitted.arrays and not (others and n.type.axes)
+        for n in (*fitted.model.data, *fitted.guide.data)
+        if n.name in fitted.arrays and not (others and set(rows).intersection(n.type.axes))
     }
     if data is None and fallback:
         given = {n: fitted.arrays[n] for n in fitted.observed if n in fitted.arrays}
     else:
         given = dict(data or {})
-    checked = check(fitted.model, {**arguments, **given})
-    sizes = {**_fixed(fitted), **checked.sizes}
+    given = {**arguments, **given}
+    extra = {name: given.pop(name) for name in own if name in given}
+    checked = check(fitted.model, given)
+    sizes, arrays = {**_fixed(fitted, rows), **checked.sizes}, dict(checked.arrays)
+    if extra:
+        guides = check(fitted.guide, extra, known_sizes=sizes)
+        sizes, arrays = {**guides.sizes, **sizes}, {**arrays, **guides.arrays}
     names = tuple(s.name for s in fitted.model.samples if s.name in given)
-    return names, {**checked.arrays, **fitted.raw}, sizes
+    return names, {**arrays, **fitted.raw}, sizes
+
+
+def _types(fitted: Fitted) -> dict[str, Tensor]:
+    """What a query can be given, by name; the guide's own arguments too."""
+    return entries(fitted.model) | {node.name: node.type for node in fitted.guide.data}
 
 
 def _known_rows(fitted: Fitted, data: Mapping[str, Any]) -> list[str]:
     """The names under which `data` have rows of what the fit had data for."""
-    types = entries(fitted.model)
+    types = _types(fitted)
     return [n for n in data if n in fitted.arrays and n in types and types[n].axes]
 
 
@@ -337,21 +403,24 @@ def _same(given: Any, fitted: Array) -> bool:
     return array.size == fitted.size and np.array_equal(array.reshape(fitted.shape), fitted)
 
 
-def _fixed(fitted: Fitted) -> dict[str, int]:
-    """The sizes of the fit other than the numbers of rows of its plates."""
-    rows = {axis.size.name for axis in fitted.model.axes}
-    return {name: value for name, value in fitted.sizes.items() if name not in rows}
+def _fixed(fitted: Fitted, rows: Collection[str]) -> dict[str, int]:
+    """The sizes of the fit other than the numbers of rows of these plates."""
+    open_ = {axis.size.name for axis in fitted.model.axes if axis.name in rows}
+    return {name: value for name, value in fitted.sizes.items() if name not in open_}
 
 
 def _with_rows(
     model: Graph,
     sizes: Mapping[str, int],
     size: int | None,
+    rows: Collection[str] | None = None,
     default: Mapping[str, int] | None = None,
 ) -> dict[str, int]:
-    """`sizes` with the number of rows of each plate that nothing has fixed."""
+    """`sizes` with the number of rows of each plate, or of those in `rows`, that nothing fixed."""
     result = dict(sizes)
     for axis in model.axes:
+        if rows is not None and axis.name not in rows:
+            continue
         name = axis.size.name
         if name is not None and name not in result:
             result[name] = size if size is not None else (default or {}).get(name, 1)
@@ -368,13 +437,28 @@ def _rowwise(model: Graph, given: tuple[str, ...]) -> bool:
     return any(site.type.axes for site in model.samples if site.name in given)
 
 
-def _needs_amortised(fitted: Fitted, latents: Sequence[str]) -> None:
-    """Refuse latents of new rows of a guide that has parameters for the fitted rows only."""
-    sites = {site.name for site in fitted.guide.samples}
-    mistakes = [
-        NeedsRows(name=name, parameters=parameters)
-        for name in latents
-        if name in sites and (parameters := functions.row_parameters(fitted.guide, name))
-    ]
+def _are_new(fitted: Fitted, about: _About) -> bool:
+    """Whether a query is about rows other than the fitted ones."""
+    if about.data and not _fitted_rows(fitted, about.data):
+        return True
+    names = [axis.size.name for axis in fitted.model.axes if axis.name in about.rows]
+    return any(about.sizes.get(name) != fitted.sizes.get(name) for name in names if name)
+
+
+def _need_no_rows(
+    fitted: Fitted, guided: Sequence[str], targets: Sequence[str], rows: Collection[str]
+) -> None:
+    """Refuse new rows where parameters for the fitted rows only are read.
+
+    Those of the guide for latents that come from it, those of the model for the other targets.
+    """
+    mistakes = []
+    covered = {site.name for site in fitted.guide.samples}
+    guided = [name for name in guided if name in covered]
+    asked = [(name, fitted.guide, "the guide") for name in guided]
+    asked += [(name, fitted.model, "the model") for name in targets if name not in guided]
+    for name, graph, owner in asked:
+        if parameters := functions.row_parameters(graph, name, rows):
+            mistakes.append(NeedsRows(name=name, owner=owner, parameters=parameters))
     if mistakes:
         raise QueryError(mistakes)

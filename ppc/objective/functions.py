@@ -2,7 +2,8 @@
 
 One rule decides where a query takes its latents from: rows that data are given for have their
 latents inferred from them through the guide; rows without data are new, and theirs come from the
-prior. What no plate repeats comes from the guide as soon as there is one.
+prior. What no plate repeats comes from the guide as soon as there is one, and so do the latents of
+a plate without observed sites, such as groups that rows belong to: its rows are the fitted ones.
 """
 
 from __future__ import annotations
@@ -212,6 +213,7 @@ class Query:
     wants: tuple[Want, ...] = ("sample",)
     guided: bool = True  # whether latents that the guide covers come from it
     guided_rows: bool = False  # whether those of rows do too: data are given for the rows
+    kept: tuple[str, ...] = ()  # plates whose rows are the fitted ones, whatever is asked
 
 
 def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
@@ -237,7 +239,7 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
                 anew = _drawn(builder, site, dist, args, f"{site.name}_new")
                 _outputs(builder, site, dist, args, anew, asked, scored=value)
             return value
-        if site.name in inferred and (asked.guided_rows or not site.type.axes):
+        if site.name in inferred and (asked.guided_rows or set(site.type.axes) <= set(asked.kept)):
             factor = inferred[site.name]
             if site.name in asked.targets:  # what was drawn from the guide is described by it
                 _outputs(builder, site, factor.distribution, factor.args, factor.value, asked,
@@ -305,30 +307,14 @@ def _reads_unknown(guide: Graph, given: Collection[str]) -> set[str]:
     return found
 
 
-def amortised_inputs(guide: Graph, latent: str) -> tuple[str, ...]:
-    """The observed sites that the guide's factor of `latent` reads."""
-    nodes = guide.by_name()
-    todo, seen, inputs = [latent], set(), []
-    while todo:
-        node = nodes[todo.pop()]
-        if node.name in seen:
-            continue
-        seen.add(node.name)
-        if isinstance(node, Sample) and node.role == "observed":
-            inputs.append(node.name)
-            continue
-        todo.extend(operands(node))
-    return tuple(name for name in nodes if name in inputs)
-
-
-def row_parameters(guide: Graph, latent: str) -> tuple[str, ...]:
-    """The parameters with a row for each datum that the factor of `latent` reads."""
+def row_parameters(guide: Graph, latent: str, rows: Collection[str]) -> tuple[str, ...]:
+    """The parameters with rows of the plates `rows` that the factor of `latent` reads."""
     nodes = guide.by_name()
     todo = [latent]
     found: dict[str, None] = {}
     while todo:
         node = nodes[todo.pop()]
-        if isinstance(node, Param) and node.type.axes:
+        if isinstance(node, Param) and set(rows).intersection(node.type.axes):
             found[node.name] = None
         todo.extend(operands(node))
     return tuple(found)

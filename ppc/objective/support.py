@@ -102,11 +102,14 @@ def _positions(builder: Builder) -> dict[str, tuple[Size, ...]]:
     """The data arguments that are used as positions, and the sizes of the axes."""
     found: dict[str, dict[Size, None]] = {}
     for node in builder.nodes.values():
-        if isinstance(node, Op) and node.primitive == "take":
+        if isinstance(node, Op) and node.primitive in ("take", "take_axis"):
             array, index = (builder.nodes[a] for a in node.args)
             axis = dict(node.attrs)["axis"]
-            if isinstance(index, Data) and index.origin == "argument" and isinstance(axis, int):
-                found.setdefault(index.name, {})[array.type.shape[axis]] = None
+            length = array.type.shape[axis] if isinstance(axis, int) else None
+            if isinstance(axis, str):  # the rows of a plate
+                length = builder.axes[axis].size
+            if isinstance(index, Data) and index.origin == "argument" and length is not None:
+                found.setdefault(index.name, {})[length] = None
     return {name: tuple(sizes) for name, sizes in found.items()}
 
 
