@@ -15,6 +15,16 @@ RESULTS = Path(__file__).parent / "results"
 Record = Callable[..., None]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--classifier",
+        metavar="FILE",
+        help="measure the classifier against this program too, which has Data(x, y) and "
+        "fit(key, data, *, epochs, batch_size), with parameters and losses as its result",
+    )
+    parser.addoption("--rounds", type=int, default=15, help="of the classifiers (default: 15)")
+
+
 def tensorflow() -> str:
     """The distribution that TensorFlow is installed from."""
     return packages_distributions()["tensorflow"][0]

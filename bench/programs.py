@@ -28,8 +28,13 @@ def path(name: str) -> Path:
 
 @cache
 def load(name: str) -> ModuleType:
-    """Import a program."""
-    spec = importlib.util.spec_from_file_location(f"program_{name}", path(name))
+    """Import the program of an example."""
+    return imported(path(name), f"program_{name}")
+
+
+def imported(file: Path, name: str) -> ModuleType:
+    """The module that a file is."""
+    spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

@@ -11,7 +11,9 @@ TARGET = HERE.parent / "docs" / "benchmarks.md"
 HEAD = """# Benchmarks
 
 Written by `bench/report.py` from `bench/results`. Measure anew with
-`pytest bench/bench_*.py` and then `python bench/report.py`.
+`pytest bench/bench_*.py` and then `python bench/report.py`. With
+`pytest bench/bench_classifier.py --classifier FILE` the classifier is measured against a
+hand-written program of yours too.
 
 Two programs are compared in interleaved rounds. A figure is the median of the ratios
 within a round; the interval is that median's 95 % bootstrap interval.

@@ -112,7 +112,7 @@ def test_a_unit_axis_at_the_end_is_added_or_dropped() -> None:
         (lambda p: p.prior("x").sample(1.5), KindError, "size must be an integer, not float"),
         (lambda p: p.prior("x").parameters("loc"), KindError, "must be None, a list or a dict"),
         (lambda p: p.prior(seed=-1), DataError, "seed must be between 0"),
-        (lambda p: p.posterior_predictive("x", local="x"), QueryError, "'refit', 'prior' or a method"),
+        (lambda p: p.posterior_predictive("x", local="x"), QueryError, "'refit', 'prior' or a"),
     ],
 )
 def test_questions_that_make_no_sense_are_refused(call, error, words) -> None:
