@@ -226,9 +226,13 @@ def _attempt(
             ctx.assumed = replace(ctx.assumed, plates=leading)
         _dimensions(ctx, module, outer, inner, node)
         if isinstance(node.params.star_arg, cst.Param):
-            inner.variables[node.params.star_arg.name.value] = ()
+            name = node.params.star_arg.name.value
+            given = arguments.get(name, ())
+            inner.variables[name] = convert(ctx, name, given) if convert else given
         if node.params.star_kwarg is not None:
-            inner.variables[node.params.star_kwarg.name.value] = {}
+            name = node.params.star_kwarg.name.value
+            named = arguments.get(name, {})
+            inner.variables[name] = convert(ctx, name, named) if convert else named
         with suppress(PoisonedError):
             run_body(ctx, inner, node)
     _apart(ctx)
@@ -267,7 +271,7 @@ def _bind(
         if convert is not None:
             value = convert(ctx, name, value if array is None else _as_array(value))
         if isinstance(value, NameOf):
-            value = outer.find(value.name)
+            value = _found_outside(ctx, outer, value.name, span)
         if isinstance(value, Given):
             value.span = span
             if array is None and name in rows:
@@ -288,6 +292,15 @@ def _bind(
     if isinstance(value, int) and not isinstance(value, bool) and name not in settled:
         value = ctx.builder.hyper(name, value)
     inner.variables[name] = value
+
+
+def _found_outside(ctx: Context, outer: Frame, name: str, span: Span) -> Any:
+    """The value that a name has in the file, for the parameter at `span`."""
+    try:
+        return outer.find(name)
+    except KeyError:
+        near = wrong.nearest(name, tuple(outer.names()))
+        ctx.refuse(wrong.UndefinedName(span=span, name=name, near=near))
 
 
 def _dimensions(

@@ -25,6 +25,7 @@ from ppc.records import dataclass
 from ppc_frontend import vocabulary, wrong
 from ppc_frontend.annotations import array_type
 from ppc_frontend.api import Compiled, compile_node, function_info
+from ppc_frontend.blocks import dotted_end
 from ppc_frontend.context import Context
 from ppc_frontend.evaluate.calls import bind_user
 from ppc_frontend.evaluate.python import BUILTINS
@@ -43,6 +44,7 @@ from ppc_frontend.values import (
 )
 from ppc_frontend.vocabulary.elementwise import DTYPE_NAMES
 
+_CHECKERS = ("jaxtyping", "beartype", "typeguard")  # whose decorators change nothing
 _LIBRARIES = (*vocabulary.LIBRARIES, "ppc", "inferpy", "keras", "jaxlib", "functools")
 
 
@@ -69,6 +71,11 @@ def compile_function(
         raise CompileError(wrong.NotAModel(kind="lambda"))
     module, node = parse_live(plain)
     assert isinstance(node, cst.FunctionDef)
+    if _changed(function):
+        others = [d for d in node.decorators if dotted_end(d.decorator) != "probmodel"]
+        span = module.span(others[0] if others else node.name)
+        what = "a decorator besides @inf.probmodel"
+        raise CompileError(wrong.Unsupported(span=span, what=what))
     live = _cells(plain)
     arguments = _arguments(module, node, plain, bound, kwargs or {})
     converters: dict[int, Live] = {}
@@ -213,6 +220,9 @@ class Live:
         return LiveObject(module, module.__name__)
 
     def _function(self, function: types.FunctionType) -> UserFunction:
+        if _changed(function):
+            what = f"the decorator of `{function.__name__}`"
+            self.ctx.refuse(wrong.Unsupported(span=self.ctx.span, what=what))
         plain = inspect.unwrap(function)
         assert isinstance(plain, types.FunctionType)
         try:
@@ -253,6 +263,17 @@ class Live:
             return array.item()
         dims = tuple(Size.of(int(n)) for n in array.shape)
         return Given(name, dtype, dims, (None,) * array.ndim, self.ctx.span, array)
+
+
+def _changed(function: Any) -> bool:
+    """Whether a decorator is around a function that may change what it does."""
+    while hasattr(function, "__wrapped__"):
+        if isinstance(function, types.FunctionType):
+            library = str(function.__globals__.get("__name__")).partition(".")[0]
+            if library not in _LIBRARIES and library not in _CHECKERS:
+                return True
+        function = function.__wrapped__
+    return False
 
 
 def _cells(function: types.FunctionType) -> dict[str, Any]:

@@ -253,7 +253,8 @@ def _check(
         if not bad.any():
             continue
         shown = constant if isinstance(constant, tuple) and not bad.ndim else array[bad].flat[0]
-        span, place = places.get(name, ctx.span), ctx.place(value)
+        # Equal numbers are one node, whose place is that of the first.
+        span, place = places.get(name, ctx.span), ctx.place(value) if value.type.rank else None
         others = ((place, "the value is made here"),) if place and place.line != span.line else ()
         ctx.refuse(
             wrong.OutsideConstraint(
@@ -261,6 +262,29 @@ def _check(
                 value=_shown(shown), words=words(parameter.constraint), others=others,
             )
         )  # fmt: skip
+    if distribution.support.kind == "interval":
+        low, high = (str(bound) for bound in distribution.support.bounds)
+        _check_order(ctx, distribution, values, places, low, high)
+
+
+def _check_order(
+    ctx: Context,
+    distribution: Distribution,
+    values: Mapping[str, Value],
+    places: Mapping[str, Span],
+    low: str,
+    high: str,
+) -> None:
+    """Refuse constant bounds of an interval with nothing between them."""
+    match [ctx.constant(values[name]) for name in (low, high) if name in values]:
+        case [int() | float() as first, int() | float() as last] if last <= first:
+            above = f"numbers above {low}, which is {_shown(first)}"
+            ctx.refuse(
+                wrong.OutsideConstraint(
+                    span=places.get(high, ctx.span), distribution=distribution.name,
+                    parameter=high, value=_shown(last), words=above,
+                )
+            )  # fmt: skip
 
 
 def _plainly_inside(kind: str, constant: Any) -> bool:

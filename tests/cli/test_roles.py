@@ -153,6 +153,7 @@ def test_settings_that_cannot_be_parsed(setting: str) -> None:
 def test_unknown_names_come_with_the_nearest() -> None:
     cases = {
         ("--set", "d00=2"): "did you mean 'd0'? their parameters are k, d0, dx, dy",
+        ("--set", "k=qmodle"): "did you mean `qmodel`?",
         ("--guide", "qmodle"): "did you mean 'qmodel'? the file has digit_classifier, qmodel",
         ("--observe", "x,yy"): "did you mean 'y'? its sites are z, x, y",
     }

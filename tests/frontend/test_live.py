@@ -21,7 +21,7 @@ from programs import types
 
 import ppc as inf
 from ppc.diagnostics import CompileError
-from ppc.ir.nodes import Graph, Op
+from ppc.ir.nodes import Const, Graph, Op
 from ppc.ir.verify import check
 
 SCALE = np.array([1.0, 2.0, 3.0])
@@ -266,3 +266,36 @@ def test_the_prompt() -> None:
         [sys.executable, "-i"], input=typed, capture_output=True, text=True, check=True
     )
     assert "['f32[3]']" in done.stdout, done.stderr
+
+
+def test_further_arguments_are_those_of_the_call() -> None:
+    def m(*locs: float, **others: Any) -> None:
+        inf.Normal(locs[1], others["scale"], name="x")
+
+    graph = compile_function(m, (1.0, 2.5), {"scale": 4.0}).graph
+    assert {node.value for node in graph.nodes if isinstance(node, Const)} == {2.5, 4.0}
+
+
+def twice(function: Any) -> Any:
+    @functools.wraps(function)
+    def changed(*args: Any) -> Any:
+        return 2 * function(*args)
+
+    return changed
+
+
+def test_decorators_that_change_a_function_are_refused() -> None:
+    @twice
+    def decorated() -> None:
+        inf.Normal(0.0, 1.0, name="x")
+
+    @twice
+    def helper(x: float) -> float:
+        return x + 1.0
+
+    def m() -> None:
+        inf.Normal(helper(0.0), 1.0, name="x")
+
+    for function, words in ((decorated, "a decorator besides"), (m, "the decorator of `helper`")):
+        with pytest.raises(CompileError, match=words):
+            compile_function(function)
