@@ -70,11 +70,14 @@ $(READY): pyproject.toml
 	  $$found -m venv --clear $(VENV); \
 	fi; \
 	echo 'installing ppc and its tools into $(VENV) (a few minutes the first time)'; \
-	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev,jax,plot]'; \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev,jax,mcmc,plot]'; \
 	$(BIN)/python -m compileall -q ppc frontend backends; \
 	touch $@
 
 $(TENSORFLOW): $(READY)
 	@echo 'installing TensorFlow into $(VENV) (some 300 MB the first time)'
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[tensorflow-cpu]'
+	@# Of MCMC: tf-keras asks for TensorFlow's larger build, so it comes without what it asks for.
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check 'tensorflow-probability>=0.25' 'setuptools>=75'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps 'tf-keras>=2.21,<2.22'
 	@touch $@

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from ppc_frontend.api import Compiled
 
+    from ppc.inference.chained import Chained
     from ppc.inference.fit import Fitted
+    from ppc.inference.mcmc import MCMC
     from ppc.inference.methods import VI
     from ppc.inference.query import Query
     from ppc.ir.nodes import Graph
@@ -79,7 +81,7 @@ class ProbModel:
             # From __call__ of the function: to where the user calls it.
             warnings.warn(render_all(compiled.warnings), UserWarning, stacklevel=3)
         self.name: str = self.ir.name
-        self.fitted: Fitted | None = None
+        self.fitted: Fitted | Chained | None = None
 
     def __repr__(self) -> str:
         state = "fitted" if self.fitted else "not fitted"
@@ -110,7 +112,7 @@ class ProbModel:
     def fit(
         self,
         data: Mapping[str, Any],
-        inference_method: VI,
+        inference_method: VI | MCMC,
         *,
         seed: int | None = None,
         backend: str | None = None,
@@ -127,9 +129,20 @@ class ProbModel:
         mistake in the data, CompileError where the guide does not match, and leaves earlier
         results alone if it does.
         """
-        from ppc.inference.fit import fit
+        from ppc.inference.mcmc import MCMC
 
         self._take_rows(data, getattr(inference_method, "qmodel", None))
+        if isinstance(inference_method, MCMC):
+            from ppc.inference import chains
+
+            drawn = chains.fit(
+                self, data, inference_method, seed=seed, backend=backend, missing=missing
+            )
+            inference_method.record(drawn)
+            self.fitted = drawn
+            return
+        from ppc.inference.fit import fit
+
         self.fitted = fit(
             self, data, inference_method, seed=seed, backend=backend, progress=progress,
             missing=missing,
@@ -259,7 +272,12 @@ class ProbModel:
         """
         from ppc.emit.program import assemble
         from ppc.inference.fit import standing_alone
+        from ppc.inference.methods import VI
         from ppc.registry import backend as find
+
+        if not isinstance(inference_method, VI):
+            expected, found = "VI or SVI, which have a program", f"{inference_method!r}"[:60]
+            raise KindError(WrongKind(argument="inference_method", expected=expected, found=found))
 
         names = (observed,) if isinstance(observed, str) else tuple(observed)
         if inference_method.optimizer is not None:
@@ -268,7 +286,7 @@ class ProbModel:
             warnings.warn(f"{ignored.message()}; {ignored.help()}", UserWarning, stacklevel=2)
         return find(backend).emit(assemble(standing_alone(self, names, inference_method)))
 
-    def _fitted(self, call: str) -> Fitted:
+    def _fitted(self, call: str) -> Fitted | Chained:
         if self.fitted is None:
             raise StateError(NotFitted(call=call))
         return self.fitted

@@ -86,6 +86,44 @@ class Runner(Protocol):
         Raises KindError, with what this backend takes, for what is none.
         """
 
+    def sample_chains(
+        self,
+        log_density: Callable[[dict[str, Any]], Any],
+        data: Mapping[str, Any],
+        starts: Mapping[str, Array],
+        settings: ChainSettings,
+        seed: int,
+    ) -> Chains:
+        """Chains of MCMC from `starts`, `[chains, shape...]` by name, on the reals.
+
+        `log_density` takes the arrays of a point and of `data`, by name, and gives a number. The
+        same function with the same settings is compiled once for each set of shapes.
+        Raises StateError where the library that draws them is not installed.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSettings:
+    """How chains of MCMC run."""
+
+    kernel: str  # "hmc" or "nuts"
+    step_size: float  # the first one where it is adapted
+    leapfrog_steps: int  # of HMC
+    burnin: int  # transitions before the first draw that is kept
+    results: int  # draws of each chain
+    adapt: bool  # whether step size and mass matrix are, during the burn-in
+    target: float  # the mean acceptance probability that a step size is adapted to
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """What chains of MCMC leave."""
+
+    draws: Mapping[str, Array]  # on the reals, [chains, results, shape...]
+    acceptance: Array  # f32[chains, results]  the mean acceptance probability of a transition
+    diverging: Array  # bool[chains, results]
+    step_sizes: Array  # f32[chains]
+
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
@@ -184,6 +222,25 @@ class Backend:
         found = {name: self.runner.numpy(x) for name, x in params.items()}
         return FitOutcome(found, np.asarray(fit.losses))
 
+    def chains(
+        self,
+        module: ModuleType,
+        inputs: Mapping[str, Array],
+        sizes: Mapping[str, int],
+        starts: Mapping[str, Array],
+        settings: ChainSettings,
+        seed: int,
+    ) -> Chains:
+        """Chains of MCMC on the one output of a module of `emit_function`, a log density.
+
+        `starts` are those inputs that move.
+        """
+        static = tuple((name, int(sizes[name])) for name in module.SIZES)
+        names = [name for name in module.INPUTS if name not in starts]
+        data = {name: self.runner.array(inputs[name]) for name in names}
+        density = _density(module, static)
+        return self.runner.sample_chains(density, data, starts, settings, seed)
+
     def call(
         self, module: ModuleType, inputs: Mapping[str, Array], sizes: Mapping[str, int], seed: int
     ) -> dict[str, Array]:
@@ -200,3 +257,14 @@ def _query(
 ) -> Callable[..., dict[str, Any]]:
     query: Callable[..., dict[str, Any]] = compiled(functools.partial(module.query, **dict(sizes)))
     return query
+
+
+@functools.lru_cache(maxsize=256)
+def _density(
+    module: ModuleType, sizes: tuple[tuple[str, int], ...]
+) -> Callable[[dict[str, Any]], Any]:
+    def density(point: dict[str, Any]) -> Any:
+        (value,) = module.query(None, point, **dict(sizes)).values()  # no key: it draws nothing
+        return value
+
+    return density

@@ -153,6 +153,17 @@ PIPELINE: tuple[Step, ...] = (
 )  # fmt: skip
 
 
+def conditioned(model: Graph, observed: tuple[str, ...]) -> Graph:
+    """The model up to where a guide would join it, its observed sites marked.
+
+    Raises CompileError where nothing is observed.
+    """
+    c = Compilation(Options(observed), MappingProxyType({"model": model}))
+    for step in PIPELINE[: [s.name for s in PIPELINE].index("roles") + 1]:
+        c = step.run(c)
+    return c.graphs["model"]
+
+
 def pipeline_text() -> str:
     """The text form of the pipeline, which the header of an emitted program records."""
     return ",".join(step.name for step in PIPELINE)

@@ -13,21 +13,26 @@ from typing import NoReturn
 import pytest
 
 from ppc.diagnostics import StateError
+from ppc.diagnostics.chains import MissingSampler
 from ppc.diagnostics.command import MissingFramework
 from ppc.registry import backend, names
+
+MCMC = ("arviz_base", "arviz_stats", "blackjax", "tensorflow_probability", "tf_keras")
 
 
 def frameworks() -> frozenset[str]:
     """The packages that the programs of installed backends import, and what tests use with them."""
     required = {package for name in names() for package in backend(name).requires}
-    return frozenset(required | {"jax", "keras", "jaxtyping"})
+    return frozenset(required | {"jax", "keras", "jaxtyping", *MCMC})
 
 
 def lacking(error: BaseException | None) -> str | None:
     """The absent framework that is why something failed; None where it failed otherwise."""
     package = None
     if isinstance(error, StateError):
-        absent = [m.package for m in error.mistakes if isinstance(m, MissingFramework)]
+        absent = [
+            m.package for m in error.mistakes if isinstance(m, MissingFramework | MissingSampler)
+        ]
         package = absent[0] if absent else None
     elif isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]

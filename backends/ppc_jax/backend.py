@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ppc.backend import Backend
+from ppc.backend import Backend, Chains, ChainSettings
 from ppc.diagnostics import KindError, StateError
 from ppc.diagnostics.command import BadOptimizer, NoDevice
 
@@ -103,6 +103,19 @@ class JaxRunner:
                 example="optax.adam(0.01)",
             )
         )
+
+    def sample_chains(
+        self,
+        log_density: Callable[[dict[str, Any]], Any],
+        data: Mapping[str, Any],
+        starts: Mapping[str, Array],
+        settings: ChainSettings,
+        seed: int,
+    ) -> Chains:
+        """By BlackJAX."""
+        from ppc_jax.chains import sample
+
+        return sample(log_density, data, starts, settings, seed)
 
 
 def _dialect() -> Dialect:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ppc.backend import Backend
+from ppc.backend import Backend, Chains, ChainSettings
 from ppc.diagnostics import StateError
 from ppc.diagnostics.command import NoDevice
 
@@ -118,6 +118,19 @@ class TensorFlowRunner:
         from ppc_tf.optimizers import adapted
 
         return adapted(given)
+
+    def sample_chains(
+        self,
+        log_density: Callable[[dict[str, Any]], Any],
+        data: Mapping[str, Any],
+        starts: Mapping[str, Array],
+        settings: ChainSettings,
+        seed: int,
+    ) -> Chains:
+        """By TensorFlow Probability."""
+        from ppc_tf.chains import sample
+
+        return sample(log_density, data, starts, settings, seed)
 
 
 def _dialect() -> Dialect:

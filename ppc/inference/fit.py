@@ -17,7 +17,7 @@ from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss, Wron
 from ppc.emit.program import Program, assemble
 from ppc.inference.data import Checked, check, entries, guide_arguments
 from ppc.inference.methods import VI, next_seed
-from ppc.inference.missing import dropped
+from ppc.inference.missing import Seen, dropped
 from ppc.ir.nodes import Graph, observed_node
 from ppc.objective import functions
 from ppc.passes import batches
@@ -52,6 +52,11 @@ class Fitted:
     def observed(self) -> tuple[str, ...]:
         """The observed sites, in model order."""
         return tuple(s.name for s in self.model.samples if s.role == "observed")
+
+    @property
+    def states(self) -> Mapping[str, Array]:
+        """Draws that the fit left: none, since a guide makes them."""
+        return {}
 
     def parameters(self) -> Mapping[str, Array]:
         """Every parameter that was fitted, on its support, by name.
@@ -116,19 +121,14 @@ def fit(
     data = as_mapping(data)
     seed = next_seed(seed)
     arguments = _arguments(model, method)
-    graph, given, seen = model.ir, data, None
-    if missing not in ("error", "drop"):
-        expected = "'error' or 'drop'"
-        raise KindError(WrongKind(argument="missing", expected=expected, found=repr(missing)))
-    if missing == "drop" and isinstance(data, Mapping) and ready is None:
-        guide = method.qmodel.ir if method.qmodel is not None else None
-        seen = dropped(model.ir, guide, data)
-        graph, given = seen.model, seen.data
+    guide = method.qmodel.ir if method.qmodel is not None else None
+    seen = without_missing(model, guide, data, missing if ready is None else "error")
+    graph, given = seen.model, seen.data
     extra = _guides_own(graph, method, given)
     if extra:
         given = {name: x for name, x in given.items() if name not in extra}
         arguments = {name: x for name, x in arguments.items() if name not in extra}
-    checked = _checked(graph, given, arguments, ready)
+    checked = checked_data(graph, given, arguments, ready)
     observed = tuple(s.name for s in graph.samples if s.name in data)
     c = ready or compiled(model, observed, method, graph=graph)
     # Queries are about rows of which nothing is missing.
@@ -138,12 +138,7 @@ def fit(
         checked = Checked({**checked.arrays, **own.arrays}, {**own.sizes, **checked.sizes})
     plan = assemble(c)
     batch_size = _batch_size(plan, checked, method, clip=clip)
-    if model.fitted is not None:
-        warnings.warn(
-            "Fit was called before. This restarts the inference from its initial values.",
-            UserWarning,
-            stacklevel=3,
-        )
+    warn_of_another(model)
     found = registry.backend(backend)
     module = found.load(found.emit(plan), f"fit_{plan.name}")
     arrays = {column.name: checked.arrays[column.name] for column in plan.columns if column.given}
@@ -161,12 +156,32 @@ def fit(
         model=whole.graphs["model"],
         guide=c.graphs["guide"],
         raw=outcome.parameters,
-        arrays=checked.arrays if seen is None else seen.left_out(checked.arrays),
+        arrays=seen.left_out(checked.arrays),
         sizes=checked.sizes,
         losses=outcome.losses,
         backend=backend,
         method=method,
     )
+
+
+def without_missing(model: ProbModel, guide: Graph | None, data: Any, missing: str) -> Seen:
+    """The model and its data where `missing` elements are masked if they shall be dropped."""
+    if missing not in ("error", "drop"):
+        expected = "'error' or 'drop'"
+        raise KindError(WrongKind(argument="missing", expected=expected, found=repr(missing)))
+    if missing == "drop" and isinstance(data, Mapping):
+        return dropped(model.ir, guide, data)
+    return Seen(model.ir, data, {})
+
+
+def warn_of_another(model: ProbModel) -> None:
+    """Warn where a fit replaces the results of another."""
+    if model.fitted is not None:
+        warnings.warn(
+            "Fit was called before. This restarts the inference from its initial values.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _arguments(model: ProbModel, method: VI) -> dict[str, Array]:
@@ -184,12 +199,13 @@ def _guides_own(model: Graph, method: VI, data: Any) -> dict[str, Any]:
     return {name: arrays[name] for name in own if name in arrays}
 
 
-def _checked(
+def checked_data(
     model: Graph,
     data: Mapping[str, Any],
     arguments: Mapping[str, Array],
-    ready: Compilation | None,
+    ready: Compilation | None = None,
 ) -> Checked:
+    """The data of a fit. Raises KindError, or DataError with every mistake in them."""
     own = any(observed_node(site) for site in model.samples)
     if isinstance(data, Mapping) and not data and not own:
         sites = tuple(entries(model))

@@ -78,17 +78,7 @@ class VI:
             raise DataError(BadNumber(argument="loss", expected="'ELBO'", found=repr(loss)))
         self.optimizer = None if isinstance(optimizer, str) and optimizer == ADAM else optimizer
         self.epochs = positive_integer("epochs", epochs)
-        if isinstance(learning_rate, bool) or not isinstance(learning_rate, SupportsFloat):
-            found = type(learning_rate).__name__
-            expected = "a positive number"
-            raise KindError(WrongKind(argument="learning_rate", expected=expected, found=found))
-        self.learning_rate = float(learning_rate)
-        if not 0 < self.learning_rate < float("inf"):
-            raise DataError(
-                BadNumber(
-                    argument="learning_rate", expected="a positive number", found=str(learning_rate)
-                )
-            )
+        self.learning_rate = positive_number("learning_rate", learning_rate)
         self._losses: NDArray[np.float32] | None = None
 
     @property
@@ -113,14 +103,27 @@ class SVI(VI):
         self.batch_size = positive_integer("batch_size", batch_size)
 
 
-def positive_integer(argument: str, value: Any) -> int:
-    """`value` as an int. Raises KindError or DataError."""
+def positive_integer(argument: str, value: Any, least: int = 1) -> int:
+    """`value` as an int of at least `least`. Raises KindError or DataError."""
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         found = type(value).__name__
         raise KindError(WrongKind(argument=argument, expected="an integer", found=found))
     number: int = value.__index__()
-    if number < 1:
-        raise DataError(BadNumber(argument=argument, expected="at least 1", found=str(number)))
+    if number < least:
+        expected = f"at least {least}"
+        raise DataError(BadNumber(argument=argument, expected=expected, found=str(number)))
+    return number
+
+
+def positive_number(argument: str, value: Any) -> float:
+    """`value` as a float. Raises KindError or DataError."""
+    expected = "a positive number"
+    if isinstance(value, bool) or not isinstance(value, SupportsFloat):
+        found = type(value).__name__
+        raise KindError(WrongKind(argument=argument, expected=expected, found=found))
+    number = float(value)
+    if not 0 < number < float("inf"):
+        raise DataError(BadNumber(argument=argument, expected=expected, found=str(value)))
     return number
 
 

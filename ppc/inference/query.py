@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from ppc import registry
 from ppc.compiler import as_function
 from ppc.diagnostics import DataError, KindError, QueryError
+from ppc.diagnostics.chains import DensityOfChains, OtherRows
 from ppc.diagnostics.data import BadNumber, MissingData, NeedsRows, WrongKind
+from ppc.inference.chained import Chained
 from ppc.inference.data import check, entries, guide_arguments
 from ppc.inference.methods import VI, next_seed, positive_integer
 from ppc.inference.refit import refitted
@@ -29,6 +31,8 @@ from ppc.records import dataclass
 if TYPE_CHECKING:
     from ppc.api import ProbModel
     from ppc.inference.fit import Fitted
+
+    Results: TypeAlias = Fitted | Chained
 
 Array = NDArray[Any]
 LOCALS = ("guide", "refit", "prior")  # where the latents of new rows come from
@@ -52,6 +56,7 @@ class Query:
     backend: str | None
     seeds: Random
     everything: bool  # whether no targets were named
+    states: Mapping[str, Array] = field(default_factory=dict)  # of chains: [draws, shape...]
     _modules: dict[tuple[Want, ...], Any] = field(default_factory=dict)
 
     def sample(self, size: int = 1, simplify_result: bool = False) -> Any:
@@ -89,7 +94,12 @@ class Query:
         return self._simplified(averages, simplify_result)
 
     def log_prob(self, simplify_result: bool = False) -> Any:
-        """Elementwise log densities of the targets at one joint draw, or at the given values."""
+        """Elementwise log densities of the targets at one joint draw, or at the given values.
+
+        Raises QueryError for what chains drew: its density is not known.
+        """
+        if set(self.asked.drawn).intersection(self.asked.targets):
+            raise QueryError(DensityOfChains())
         scored = self._run(("log_prob",), 1)
         values = {name: scored[f"{name}.log_prob"][0] for name in self.asked.targets}
         return self._simplified(values, simplify_result)
@@ -104,7 +114,10 @@ class Query:
         names: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
         simplify_result: bool = False,
     ) -> Any:
-        """The parameters of the targets' distributions at one joint draw, by site and name."""
+        """The parameters of the targets' distributions at one joint draw, by site and name.
+
+        Of what chains drew these are, as in InferPy, its `samples`: `[draws, shape...]`.
+        """
         if not (names is None or isinstance(names, list | dict)):
             found = str(type(names))
             raise KindError(
@@ -112,7 +125,8 @@ class Query:
                     argument="The argument 'names'", expected="None, a list or a dict", found=found
                 )
             )
-        found_values = self._run(("parameters",), 1)
+        computed = set(self.asked.targets) - set(self.asked.drawn)
+        found_values = self._run(("parameters",), 1) if computed else {}
         values: dict[str, dict[str, Array]] = {}
         for name in self.asked.targets:
             prefix = f"{name}.parameters."
@@ -121,6 +135,8 @@ class Query:
                 for k, v in found_values.items()
                 if k.startswith(prefix)
             }
+            if name in self.asked.drawn:
+                own = {"samples": self.states[name]}
             wanted = names.get(name) if isinstance(names, dict) else names
             values[name] = {k: v for k, v in own.items() if wanted is None or k in wanted}
         return self._simplified(values, simplify_result)
@@ -148,18 +164,28 @@ class Query:
             self._modules[wants] = found.load(found.emit_function(as_function(graph)), "query")
         self._need(self._modules[wants].INPUTS)
         chunk = max(1, min(draws, CHUNK_ELEMENTS // max(1, self._elements())))
+        order = self._order(draws)
         for start in range(0, max(1, draws), chunk):
             size = min(chunk, draws - start)
             sizes = {**self.sizes, DRAWS: size}
             seed = self.seeds.getrandbits(31)
-            yield size, found.call(self._modules[wants], self.inputs, sizes, seed)
+            states = {name: x[order[start : start + size]] for name, x in self.states.items()}
+            yield size, found.call(self._modules[wants], {**self.inputs, **states}, sizes, seed)
+
+    def _order(self, draws: int) -> Array:
+        """Which draws of the chains are taken: no one twice before each was once."""
+        if not self.states:
+            return np.zeros(0, int)
+        total = len(next(iter(self.states.values())))
+        order = np.random.default_rng(self.seeds.getrandbits(31)).permutation(total)
+        return np.resize(order, draws)
 
     def _need(self, names: Sequence[str]) -> None:
         """Refuse a question that cannot be answered without data that were not given."""
         types = entries(self.model)
         if self.guide is not None:
             types |= {node.name: node.type for node in self.guide.data}
-        missing = [name for name in names if name not in self.inputs]
+        missing = [name for name in names if name not in {**self.inputs, **self.states}]
         if missing:
             given = tuple(name for name in self.inputs if name in types)
             raise DataError([MissingData(name=n, type=str(types[n]), given=given) for n in missing])
@@ -186,7 +212,7 @@ def prior(
     checked = check(model.ir, {**model.arrays, **(data or {})})
     sizes = _with_rows(model.ir, checked.sizes, size)
     seed = next_seed(seed)
-    raw = model.fitted.raw if model.fitted else _start(model, sizes, checked.arrays, seed, backend)
+    raw = model.fitted.raw if model.fitted else start(model, sizes, checked.arrays, seed, backend)
     asked = functions.Query(targets, tuple(data or ()), guided=False)
     return Query(
         model.ir,
@@ -201,7 +227,7 @@ def prior(
 
 
 def posterior(
-    fitted: Fitted,
+    fitted: Results,
     targets: tuple[str, ...],
     data: Mapping[str, Any] | None,
     *,
@@ -219,7 +245,7 @@ def posterior(
 
 
 def predictive(
-    fitted: Fitted,
+    fitted: Results,
     targets: tuple[str, ...],
     data: Mapping[str, Any] | None,
     size: int | None,
@@ -251,7 +277,7 @@ class _About:
 
 
 def _query(
-    fitted: Fitted,
+    fitted: Results,
     asked: functions.Query,
     about: _About,
     local: str | VI,
@@ -262,12 +288,11 @@ def _query(
 ) -> Query:
     """The query, after its new rows have parameters of their own or are refused."""
     seed, inputs = next_seed(seed), about.inputs
-    if (
-        about.data
-        and not _fitted_rows(fitted, about.data)
-        and asked.guided_rows
-        and local != "guide"
-    ):
+    kept = tuple(axis.name for axis in fitted.model.axes if axis.name not in about.rows)
+    asked = replace(asked, kept=kept)
+    others = about.data and not _fitted_rows(fitted, about.data) and asked.guided_rows
+    states = _states(fitted, asked, about if others else None)
+    if others and local != "guide" and not isinstance(fitted, Chained):
         method = local if isinstance(local, VI) else fitted.method
         arrays = {name: x for name, x in inputs.items() if name not in fitted.raw}
         inputs = inputs | refitted(
@@ -277,17 +302,28 @@ def _query(
     elif _are_new(fitted, about):
         guided = about.latents if asked.guided_rows else ()
         _need_no_rows(fitted, guided, asked.targets, about.rows)
-    kept = tuple(axis.name for axis in fitted.model.axes if axis.name not in about.rows)
     return Query(
         fitted.model,
         fitted.guide,
-        replace(asked, kept=kept),
+        replace(asked, drawn=tuple(states)),
         inputs,
         about.sizes,
         backend,
         Random(seed),
         len(asked.targets) == possible,
+        states,
     )
+
+
+def _states(fitted: Results, asked: functions.Query, others: _About | None) -> dict[str, Array]:
+    """The draws of chains that stand for latents. Raises QueryError for those of other rows."""
+    axes = {site.name: set(site.type.axes) for site in fitted.model.samples}
+    rows = [name for name in fitted.states if not axes[name] <= set(asked.kept)]
+    unknown = tuple(name for name in rows if others is not None and name in others.latents)
+    if unknown:
+        raise QueryError(OtherRows(names=unknown))
+    wanted = [n for n in fitted.states if asked.guided_rows or n not in rows]
+    return {name: fitted.states[name] for name in wanted if name not in asked.given}
 
 
 def log_density(model: ProbModel, values: Mapping[str, Any], *, backend: str | None) -> float:
@@ -300,7 +336,7 @@ def log_density(model: ProbModel, values: Mapping[str, Any], *, backend: str | N
     raw = (
         model.fitted.raw
         if model.fitted
-        else _start(model, checked.sizes, checked.arrays, 0, backend)
+        else start(model, checked.sizes, checked.arrays, 0, backend)
     )
     found = registry.backend(backend)
     module = found.load(found.emit_function(as_function(functions.log_density(graph))), "density")
@@ -314,7 +350,7 @@ def _mapping(argument: str, given: object) -> None:
         raise KindError(WrongKind(argument=argument, expected="a dict of arrays", found=found))
 
 
-def _start(
+def start(
     model: ProbModel,
     sizes: Mapping[str, int],
     arrays: Mapping[str, Array],
@@ -330,7 +366,7 @@ def _start(
     return found.call(module, arrays, sizes, seed)
 
 
-def _rows(fitted: Fitted, data: Mapping[str, Any]) -> frozenset[str]:
+def _rows(fitted: Results, data: Mapping[str, Any]) -> frozenset[str]:
     """The plates whose rows may be others than the fitted ones.
 
     Those that have observed sites, and those for whose rows alone other data are given. The rows of
@@ -347,7 +383,7 @@ def _rows(fitted: Fitted, data: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _given(
-    fitted: Fitted, data: Mapping[str, Any] | None, rows: Collection[str], *, fallback: bool
+    fitted: Results, data: Mapping[str, Any] | None, rows: Collection[str], *, fallback: bool
 ) -> tuple[tuple[str, ...], dict[str, Array], dict[str, int]]:
     """The given sites, all inputs by name, and the sizes.
 
@@ -378,18 +414,18 @@ def _given(
     return names, {**arrays, **fitted.raw}, sizes
 
 
-def _types(fitted: Fitted) -> dict[str, Tensor]:
+def _types(fitted: Results) -> dict[str, Tensor]:
     """What a query can be given, by name; the guide's own arguments too."""
     return entries(fitted.model) | {node.name: node.type for node in fitted.guide.data}
 
 
-def _known_rows(fitted: Fitted, data: Mapping[str, Any]) -> list[str]:
+def _known_rows(fitted: Results, data: Mapping[str, Any]) -> list[str]:
     """The names under which `data` have rows of what the fit had data for."""
     types = _types(fitted)
     return [n for n in data if n in fitted.arrays and n in types and types[n].axes]
 
 
-def _fitted_rows(fitted: Fitted, data: Mapping[str, Any]) -> bool:
+def _fitted_rows(fitted: Results, data: Mapping[str, Any]) -> bool:
     """Whether the rows in `data` are those of the fit: the same numbers under the same names."""
     names = _known_rows(fitted, data)
     return bool(names) and all(_same(data[name], fitted.arrays[name]) for name in names)
@@ -403,7 +439,7 @@ def _same(given: Any, fitted: Array) -> bool:
     return array.size == fitted.size and np.array_equal(array.reshape(fitted.shape), fitted)
 
 
-def _fixed(fitted: Fitted, rows: Collection[str]) -> dict[str, int]:
+def _fixed(fitted: Results, rows: Collection[str]) -> dict[str, int]:
     """The sizes of the fit other than the numbers of rows of these plates."""
     open_ = {axis.size.name for axis in fitted.model.axes if axis.name in rows}
     return {name: value for name, value in fitted.sizes.items() if name not in open_}
@@ -437,7 +473,7 @@ def _rowwise(model: Graph, given: tuple[str, ...]) -> bool:
     return any(site.type.axes for site in model.samples if site.name in given)
 
 
-def _are_new(fitted: Fitted, about: _About) -> bool:
+def _are_new(fitted: Results, about: _About) -> bool:
     """Whether a query is about rows other than the fitted ones."""
     if about.data and not _fitted_rows(fitted, about.data):
         return True
@@ -446,7 +482,7 @@ def _are_new(fitted: Fitted, about: _About) -> bool:
 
 
 def _need_no_rows(
-    fitted: Fitted, guided: Sequence[str], targets: Sequence[str], rows: Collection[str]
+    fitted: Results, guided: Sequence[str], targets: Sequence[str], rows: Collection[str]
 ) -> None:
     """Refuse new rows where parameters for the fitted rows only are read.
 

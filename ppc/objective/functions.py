@@ -21,7 +21,7 @@ from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Graph, Origin, Param, Sample, mask_node, observed_node, operands
 from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
-from ppc.ir.types import Axis
+from ppc.ir.types import Axis, Tensor
 from ppc.objective import score
 from ppc.objective.elbo import observed_value
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
@@ -54,11 +54,20 @@ def log_density(model: Graph) -> Graph:
     return builder.build()
 
 
-def _give_sites(builder: Builder, model: Graph) -> None:
-    """Every site as an array that is given, before anything else can take its name."""
+def _give_sites(builder: Builder, model: Graph, *, drawn: bool = False) -> None:
+    """Every site as an array that is given, before anything else can take its name.
+
+    Where `drawn` is set there are many draws of each latent.
+    """
     for site in model.samples:
         if observed_node(site) is None:
-            builder.data(site.name, site.type, origin="site")
+            type_ = _many(site) if drawn and site.role == "latent" else site.type
+            builder.data(site.name, type_, origin="site")
+
+
+def _many(site: Sample) -> Tensor:
+    """The type of many draws of a site."""
+    return replace(site.type, axes=(DRAWS, *site.type.axes))
 
 
 def counted(model: Graph, names: Collection[str]) -> dict[str, Graph]:
@@ -114,23 +123,26 @@ def has_unconstrained_form(model: Graph) -> bool:
     return all(SUPPORTS[DISTRIBUTIONS[s.distribution].support.kind].bijection for s in latents)
 
 
-def constrain(model: Graph) -> Graph:
-    """The latents on their supports, from reals of the same names and types."""
-    return _between(model, "constrain", lambda b, u, bounds: b.forward(u, *bounds))
+def constrain(model: Graph, *, draws: bool = False) -> Graph:
+    """The latents on their supports, from reals of the same names and types.
+
+    With `draws` they are many draws, `[draws, plates..., shape...]`.
+    """
+    return _between(model, "constrain", lambda b, u, bounds: b.forward(u, *bounds), draws)
 
 
-def unconstrain(model: Graph) -> Graph:
-    """The latents on the reals, from values on their supports."""
-    return _between(model, "unconstrain", lambda b, x, bounds: b.inverse(x, *bounds))
+def unconstrain(model: Graph, *, draws: bool = False) -> Graph:
+    """The latents on the reals, from values on their supports; `draws` as in `constrain`."""
+    return _between(model, "unconstrain", lambda b, x, bounds: b.inverse(x, *bounds), draws)
 
 
 Move = Callable[[Bijection, Value, Sequence[Value | float]], Value]
 
 
-def _between(model: Graph, name: str, move: Move) -> Graph:
+def _between(model: Graph, name: str, move: Move, draws: bool) -> Graph:
     """Each latent moved by its bijection; bounds may depend on the latents before it."""
-    builder = _whole(model, None, name)
-    _give_sites(builder, model)
+    builder = _whole(model, None, name, draws=draws)
+    _give_sites(builder, model, drawn=draws)
 
     def moved(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         if site.role == "observed":
@@ -214,6 +226,7 @@ class Query:
     guided: bool = True  # whether latents that the guide covers come from it
     guided_rows: bool = False  # whether those of rows do too: data are given for the rows
     kept: tuple[str, ...] = ()  # plates whose rows are the fitted ones, whatever is asked
+    drawn: tuple[str, ...] = ()  # latents of which each draw is given: those of chains
 
 
 def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
@@ -229,10 +242,19 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
     for site in model.samples:
         if site.name in asked.given:
             builder.data(site.name, site.type, origin="site")
+        elif site.name in asked.drawn:
+            builder.data(site.name, _many(site), origin="site")
     inferred = _from_guide(builder, guide, asked) if guide is not None and asked.guided else {}
 
     def in_model(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         name_parameters(builder, site, args)
+        if site.name in asked.drawn:
+            value = builder.value(site.name)
+            if site.name in asked.targets and "sample" in asked.wants:
+                builder.output(f"{site.name}.sample", value)
+            if site.name in asked.targets and "mean" in asked.wants:
+                builder.output(f"{site.name}.mean", _averaged(builder, value))
+            return value
         if site.name in asked.given:
             value = builder.value(site.name)
             if site.name in asked.targets:
@@ -361,9 +383,12 @@ def _mean(
         site.type.shape if dist.probabilities is None else (*site.type.shape, mean.type.shape[-1])
     )
     mean = on_plates(builder, mean, site, shape)
-    if DRAWS not in mean.type.axes:
-        return mean
-    return ops.sum_axes(mean, (DRAWS,)) / builder.dim(builder.axes[DRAWS].size)
+    return _averaged(builder, mean) if DRAWS in mean.type.axes else mean
+
+
+def _averaged(builder: Builder, value: Value) -> Value:
+    """The mean over the draws."""
+    return ops.sum_axes(value, (DRAWS,)) / builder.dim(builder.axes[DRAWS].size)
 
 
 def _with_draws(builder: Builder, value: Value) -> Value:
