@@ -136,6 +136,74 @@ def _log1p_ratio(y, x):
     return jnp.where(y < x, jnp.log1p(y / x), jnp.log1p(x / y) + jnp.log(y) - jnp.log(x))
 '''
 
+_DEVIANCE = '''
+def _deviance(x, y, log_y, gap):
+    """x log(x / y) + gap for x >= 0, where gap is y - x and y is exp(log_y).
+
+    Near y = x, where the terms cancel, by log1pmx (Loader, 2000).
+    """
+    near, some = jnp.abs(gap) < 0.5 * x, jnp.where(x > 0, x, 1.0)
+    close = -some * _log1pmx(jnp.where(near, gap / some, 0.0))
+    far = gap - some * _log_quotient(some, y, log_y)
+    return jnp.where(x > 0, jnp.where(near, close, far), y)
+
+
+def _log_mean_ratio(x, y, log_y, gap):
+    """log(y / x), and 0 at x = 0, where nothing asks for it."""
+    near, some = jnp.abs(gap) < 0.5 * x, jnp.where(x > 0, x, 1.0)
+    close = jnp.log1p(jnp.where(near, gap / some, 0.0))
+    far = _log_quotient(some, y, log_y)
+    return jnp.where(x > 0, jnp.where(near, close, far), 0.0)
+
+
+def _log_quotient(x, y, log_y):
+    """log(y / x) for x > 0, where y may be out of the range of its dtype."""
+    quotient = y / x
+    normal = (y > 1e-30) & (quotient > 1e-30) & (quotient < 1e30)
+    return jnp.where(normal, jnp.log(jnp.where(normal, quotient, 1.0)), log_y - jnp.log(x))
+'''
+
+_POISSON_DEVIANCE = '''
+@jax.custom_jvp
+def _poisson_deviance(x, y, log_y):
+    """x log(x / y) - x + y for x >= 0 and y = exp(log_y): half a unit deviance."""
+    return _deviance(x, y, log_y, y - x)
+
+
+@_poisson_deviance.defjvp
+def _poisson_deviance_jvp(primals, tangents):
+    (x, y, log_y), (dx, _, dlog_y) = primals, tangents
+    slope = -_log_mean_ratio(x, y, log_y, y - x)
+    return _poisson_deviance(x, y, log_y), slope * dx + (y - x) * dlog_y
+'''
+
+_BINOMIAL_DEVIANCE = '''
+@jax.custom_jvp
+def _binomial_deviance(j, k, p, q, log_p, log_q):
+    """j log(j / (n p)) + k log(k / (n q)) with n = j + k: half a unit deviance.
+
+    For counts j, k >= 0 and probabilities p = exp(log_p) and q = 1 - p.
+    """
+    one, other = _means(j, k, p, q, log_p, log_q)
+    return _deviance(*one) + _deviance(*other)
+
+
+@_binomial_deviance.defjvp
+def _binomial_deviance_jvp(primals, tangents):
+    one, other = _means(*primals)
+    dj, dk, _, _, dlog_p, dlog_q = tangents
+    by_counts = -_log_mean_ratio(*one) * dj - _log_mean_ratio(*other) * dk
+    return _binomial_deviance(*primals), by_counts + one[3] * (dlog_p - dlog_q)
+
+
+def _means(j, k, p, q, log_p, log_q):
+    """The mean of each count, its logarithm, and by how much it is above the count."""
+    n = j + k
+    log_n = jnp.log(jnp.where(n > 0, n, 1.0))
+    gap = k * p - j * q
+    return (j, n * p, log_n + log_p, gap), (k, n * q, log_n + log_q, -gap)
+'''
+
 _LOGADDEXP = '''
 @jax.custom_jvp
 def _logaddexp(x, y):
@@ -244,6 +312,9 @@ HELPERS = Templates(
         "_log1pmx": _LOG1PMX,
         "_lgamma_correction": _LGAMMA_CORRECTION,
         "_lbeta": _LBETA,
+        "_deviance": _DEVIANCE,
+        "_poisson_deviance": _POISSON_DEVIANCE,
+        "_binomial_deviance": _BINOMIAL_DEVIANCE,
         "_logaddexp": _LOGADDEXP,
         "_xlogy": _XLOGY,
         "_xlog1py": _XLOG1PY,

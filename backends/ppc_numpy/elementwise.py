@@ -18,11 +18,13 @@ from scipy import special  # type: ignore[import-untyped]  # SciPy ships no type
 from ppc_numpy.implicit import implicit_derivative
 from ppc_numpy.rules import Array, Call, Gradients, Rule, times
 from ppc_numpy.special import (
+    deviance,
     lbeta,
     lgamma_correction,
     lgamma_correction_slope,
     log1mexp,
     log1pmx,
+    log_mean_ratio,
     mills,
     trigamma,
 )
@@ -98,6 +100,33 @@ def _select(_: Call, condition: Array, a: Array, b: Array) -> Array:
 
 def _select_vjp(_: Call, g: Array, __: Array, c: Array, *___: Array) -> Gradients:
     return None, np.where(c, g, 0.0), np.where(c, 0.0, g)
+
+
+def _poisson_deviance_vjp(
+    _: Call, g: Array, __: Array, x: Array, y: Array, log_y: Array
+) -> Gradients:
+    gap = y - x
+    return times(g, -log_mean_ratio(x, y, log_y, gap)), None, times(g, gap)
+
+
+def _means(
+    j: Array, k: Array, p: Array, q: Array, log_p: Array, log_q: Array
+) -> tuple[tuple[Array, Array, Array, Array], tuple[Array, Array, Array, Array]]:
+    """What a deviance takes for either count; n p - j without the rounding of the product."""
+    n, gap = j + k, k * p - j * q
+    log_n = np.log(np.where(n > 0, n, 1.0))
+    return (j, n * p, log_n + log_p, gap), (k, n * q, log_n + log_q, -gap)
+
+
+def _binomial_deviance(_: Call, *operands: Array) -> Array:
+    one, other = _means(*operands)
+    return deviance(*one) + deviance(*other)
+
+
+def _binomial_deviance_vjp(_: Call, g: Array, __: Array, *operands: Array) -> Gradients:
+    one, other = _means(*operands)
+    slopes = times(g, -log_mean_ratio(*one)), times(g, -log_mean_ratio(*other))
+    return (*slopes, None, None, times(g, one[3]), times(g, other[3]))
 
 
 def _implicit_vjp(call: Call, g: Array, _: Array, draw: Array, *parameters: Array) -> Gradients:
@@ -198,6 +227,15 @@ _BINARY = {
 ELEMENTWISE = {
     **_UNARY,
     **_BINARY,
+    "poisson_deviance": Rule(
+        lambda _, x, y, log_y: deviance(x, y, log_y, y - x),
+        _poisson_deviance_vjp,
+        "elementwise",
+        rounds=True,
+    ),
+    "binomial_deviance": Rule(
+        _binomial_deviance, _binomial_deviance_vjp, "elementwise", rounds=True
+    ),
     "where": Rule(_select, _select_vjp, "elementwise"),
     "cast": Rule(_cast, lambda _, g, __, x: (g,), "elementwise"),
     "stop_gradient": Rule(lambda _, x: x, None, "elementwise"),

@@ -115,3 +115,27 @@ def log1mexp(x: Array) -> Array:
 def mills(x: Array) -> Array:
     """phi(x) / Phi(x), the derivative of log_ndtr, over all of float64."""
     return np.sqrt(2 / np.pi) / special.erfcx(-x / np.sqrt(2))
+
+
+def deviance(x: Array, y: Array, log_y: Array, gap: Array) -> Array:
+    """x log(x/y) + gap for x >= 0, where `gap` is y - x and y = exp(log_y).
+
+    Near y = x it is -x log1pmx(gap/x), so that nothing cancels (Loader 2000, where it is bd0).
+    """
+    near, some = np.abs(gap) < 0.5 * x, np.where(x > 0, x, 1.0)
+    close = -some * log1pmx(np.where(near, gap / some, 0.0))
+    return np.where(x > 0, np.where(near, close, gap - some * _log_quotient(x, y, log_y)), y)
+
+
+def log_mean_ratio(x: Array, y: Array, log_y: Array, gap: Array) -> Array:
+    """log(y/x), and 0 at x = 0, where nothing asks for it."""
+    near, some = np.abs(gap) < 0.5 * x, np.where(x > 0, x, 1.0)
+    close = np.log1p(np.where(near, gap / some, 0.0))
+    return np.where(x > 0, np.where(near, close, _log_quotient(x, y, log_y)), 0.0)
+
+
+def _log_quotient(x: Array, y: Array, log_y: Array) -> Array:
+    some = np.where(x > 0, x, 1.0)
+    quotient = y / some
+    normal = (y > 1e-290) & (quotient > 1e-290) & (quotient < 1e290)
+    return np.where(normal, np.log(np.where(normal, quotient, 1.0)), log_y - np.log(some))

@@ -71,6 +71,8 @@ _FUNCTIONS = {
     "log1pmx": "_log1pmx",
     "lgamma_correction": "_lgamma_correction",
     "lbeta": "_lbeta",
+    "poisson_deviance": "_poisson_deviance",
+    "binomial_deviance": "_binomial_deviance",
 }  # fmt: skip
 
 

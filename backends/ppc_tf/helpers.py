@@ -129,6 +129,74 @@ def _log1p_ratio(y, x):
     return tf.where(y < x, tf.math.log1p(y / x), beyond)
 '''
 
+_DEVIANCE = '''
+def _deviance(x, y, log_y, gap):
+    """x log(x / y) + gap for x >= 0, where gap is y - x and y is exp(log_y).
+
+    Near y = x, where the terms cancel, by log1pmx (Loader, 2000).
+    """
+    near, some = tf.abs(gap) < 0.5 * x, tf.where(x > 0, x, 1.0)
+    close = -some * _log1pmx(tf.where(near, gap / some, 0.0))
+    far = gap - some * _log_quotient(some, y, log_y)
+    return tf.where(x > 0, tf.where(near, close, far), y)
+
+
+def _log_mean_ratio(x, y, log_y, gap):
+    """log(y / x), and 0 at x = 0, where nothing asks for it."""
+    near, some = tf.abs(gap) < 0.5 * x, tf.where(x > 0, x, 1.0)
+    close = tf.math.log1p(tf.where(near, gap / some, 0.0))
+    far = _log_quotient(some, y, log_y)
+    return tf.where(x > 0, tf.where(near, close, far), 0.0)
+
+
+def _log_quotient(x, y, log_y):
+    """log(y / x) for x > 0, where y may be out of the range of its dtype."""
+    quotient = y / x
+    normal = (y > 1e-30) & (quotient > 1e-30) & (quotient < 1e30)
+    logarithm = tf.math.log(tf.where(normal, quotient, 1.0))
+    return tf.where(normal, logarithm, log_y - tf.math.log(x))
+'''
+
+_POISSON_DEVIANCE = '''
+def _poisson_deviance(x, y, log_y):
+    """x log(x / y) - x + y for x >= 0 and y = exp(log_y): half a unit deviance."""
+    return _poisson_deviance_alike(*_alike(x, y, log_y))
+
+
+@tf.custom_gradient
+def _poisson_deviance_alike(x, y, log_y):
+    gap = y - x
+
+    def gradient(dz):
+        slope = -_log_mean_ratio(x, y, log_y, gap)
+        return slope * dz, None, gap * dz
+
+    return _deviance(x, y, log_y, gap), gradient
+'''
+
+_BINOMIAL_DEVIANCE = '''
+def _binomial_deviance(j, k, p, q, log_p, log_q):
+    """j log(j / (n p)) + k log(k / (n q)) with n = j + k: half a unit deviance.
+
+    For counts j, k >= 0 and probabilities p = exp(log_p) and q = 1 - p.
+    """
+    return _binomial_deviance_alike(*_alike(j, k, p, q, log_p, log_q))
+
+
+@tf.custom_gradient
+def _binomial_deviance_alike(j, k, p, q, log_p, log_q):
+    n = j + k
+    log_n = tf.math.log(tf.where(n > 0, n, 1.0))
+    gap = k * p - j * q
+    one, other = (j, n * p, log_n + log_p, gap), (k, n * q, log_n + log_q, -gap)
+
+    def gradient(dz):
+        dj, dk = -_log_mean_ratio(*one) * dz, -_log_mean_ratio(*other) * dz
+        return dj, dk, None, None, gap * dz, -gap * dz
+
+    return _deviance(*one) + _deviance(*other), gradient
+'''
+
 _LOGADDEXP = '''
 def _logaddexp(x, y):
     """log(exp(x) + exp(y)); the derivatives are shares that do not round with x and y."""
@@ -167,10 +235,12 @@ def _minimum_alike(x, y):
 '''
 
 _ALIKE = '''
-def _alike(x, y):
-    """Two arrays, repeated to a common shape."""
-    shape = tf.broadcast_static_shape(x.shape, y.shape)
-    return tf.broadcast_to(x, shape), tf.broadcast_to(y, shape)
+def _alike(*arrays):
+    """Arrays, repeated to a common shape."""
+    shape = arrays[0].shape
+    for x in arrays[1:]:
+        shape = tf.broadcast_static_shape(shape, x.shape)
+    return [tf.broadcast_to(x, shape) for x in arrays]
 '''
 
 _XLOGY = '''
@@ -410,6 +480,9 @@ HELPERS = Templates(
         "_log1pmx": _LOG1PMX,
         "_lgamma_correction": _LGAMMA_CORRECTION,
         "_lbeta": _LBETA,
+        "_deviance": _DEVIANCE,
+        "_poisson_deviance": _POISSON_DEVIANCE,
+        "_binomial_deviance": _BINOMIAL_DEVIANCE,
         "_logaddexp": _LOGADDEXP,
         "_maximum": _MAXIMUM,
         "_minimum": _MINIMUM,

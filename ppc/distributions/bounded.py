@@ -8,11 +8,10 @@ from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
 from ppc.distributions.location_scale import POSITIVE
 from ppc.distributions.special import (
     HALF_LOG_2PI,
-    LARGE,
-    deviance,
     digamma_correction,
     log_beta,
-    log_power,
+    log_power_of_zero,
+    log_saturated_beta,
     within,
 )
 from ppc.ir import ops
@@ -60,32 +59,18 @@ def _beta_inside(x: Value, p: Params) -> Value:
     a, b = p["concentration1"], p["concentration0"]
     log_x = ops.log(ops.where(x > 0.0, x, 1.0))
     log_rest = ops.log1p(-ops.where(x < 1.0, x, 0.0))
-    powers = log_power(a - 1.0, x, log_x) + log_power(b - 1.0, 1.0 - x, log_rest)
-    plain = powers - log_beta(a, b)
-    large = ops.logical_and(ops.minimum(a, b) >= LARGE, ops.logical_and(x > 0.0, x < 1.0))
-    stable = _beta_saddle(
-        ops.where(large, x, 0.5), ops.where(large, a, LARGE), ops.where(large, b, LARGE)
-    )
-    return ops.where(large, stable, plain)
+    inside = log_beta_powers(x, 1.0 - x, a, b, log_x, log_rest) - log_x - log_rest
+    above, below = x > 0.0, x < 1.0
+    at_zero = ops.where(above, 0.0, log_power_of_zero(a - 1.0))
+    at_one = ops.where(below, 0.0, log_power_of_zero(b - 1.0))
+    return ops.where(ops.logical_and(above, below), inside, at_zero + at_one - log_beta(a, b))
 
 
-def _beta_saddle(x: Value, a: Value, b: Value) -> Value:
-    """The log density for 0 < x < 1."""
-    return log_beta_powers(x, 1.0 - x, a, b) - ops.log(x) - ops.log1p(-x)
-
-
-def log_beta_powers(x: Value, rest: Value, a: Value, b: Value) -> Value:
-    """log(x^a rest^b / B(a, b)) for 0 < x < 1 and rest = 1 - x, without cancellation.
-
-    With n = a + b, a log x + b log(1 - x) is a log(a/n) + b log(b/n) less two deviances, and the
-    former is what Stirling's formula takes out of log B(a, b) (Loader 2000).
-    """
-    n = a + b
-    difference = b * x - a * rest  # n x - a, without its rounding
-    distance = deviance(a, n * x, difference) + deviance(b, n * rest, -difference)
-    logs = 0.5 * (ops.log(a) + ops.log(b / n))
-    stirling = ops.lgamma_correction(n) - ops.lgamma_correction(a) - ops.lgamma_correction(b)
-    return logs - HALF_LOG_2PI - distance + stirling
+def log_beta_powers(
+    x: Value, rest: Value, a: Value, b: Value, log_x: Value, log_rest: Value
+) -> Value:
+    """log(x^a rest^b / B(a, b)) for a, b > 0, 0 < x < 1 and rest = 1 - x, without cancellation."""
+    return log_saturated_beta(a, b) - ops.binomial_deviance(a, b, x, rest, log_x, log_rest)
 
 
 def _beta_draw(noise: NoiseSource, p: Params) -> Value:

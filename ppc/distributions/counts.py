@@ -1,17 +1,17 @@
 """Families of counts: of successes, and of trials until there are enough of them.
 
-Densities of large counts are saddle-point forms: see `bounded.log_beta_powers`.
+Densities are those of the saturated model, which the counts alone tell, less a deviance from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 
 from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
 from ppc.distributions.bounded import log_beta_powers
 from ppc.distributions.discrete import bernoulli_log_probs, bernoulli_probs, expected_log
 from ppc.distributions.location_scale import POSITIVE
-from ppc.distributions.special import LARGE, log_beta, within
+from ppc.distributions.special import log_saturated_beta, within
 from ppc.ir import ops
 from ppc.ir.build import Value
 from ppc.ir.nodes import Support
@@ -31,16 +31,25 @@ def _powers(successes: Value, failures: Value, p: Params) -> Value:
     return ops.xlogy(successes, p["probs"]) + ops.xlog1py(failures, -p["probs"])
 
 
-def _where_large(
-    a: Value, b: Value, p: Params, plain: Value, rest: Callable[[Value, Value], Value]
-) -> Value:
-    """`plain`, but for large a and b: log(probs^a (1 - probs)^b / B(a, b)) + rest(a, b)."""
+def _deviance(successes: Value, failures: Value, p: Params) -> Value:
     one, zero = bernoulli_probs(p)
-    possible = ops.minimum(one, zero) > 0.0
-    large = ops.logical_and(ops.minimum(a, b) >= LARGE, possible)
-    one, zero = ops.where(large, one, 0.5), ops.where(large, zero, 0.5)
-    a, b = ops.where(large, a, LARGE), ops.where(large, b, LARGE)
-    return ops.where(large, log_beta_powers(one, zero, a, b) + rest(a, b), plain)
+    if "logits" in p:
+        logs = bernoulli_log_probs(p)
+    else:  # the logarithm of a chance of 0 has no derivative
+        some, rest = ops.where(one > 0.0, one, 1.0), ops.where(zero > 0.0, one, 0.0)
+        logs = (
+            ops.where(one > 0.0, ops.log(some), -math.inf),
+            ops.where(zero > 0.0, ops.log1p(-rest), -math.inf),
+        )
+    return ops.binomial_deviance(successes, failures, one, zero, *logs)
+
+
+def _log_saturated(x: Value, rest: Value) -> Value:
+    """log of (n choose x) (x/n)^x (rest/n)^rest for x, rest >= 0 and n = x + rest."""
+    both = ops.logical_and(x > 0.0, rest > 0.0)
+    x, rest = ops.where(both, x, 1.0), ops.where(both, rest, 1.0)
+    factor = ops.log(x + rest) - ops.log(x) - ops.log(rest)
+    return ops.where(both, log_saturated_beta(x, rest) + factor, 0.0)
 
 
 def _is_count(x: Value) -> Value:
@@ -54,22 +63,12 @@ def _up_to(x: Value, total: Value) -> Value:
 # --- Binomial ------------------------------------------------------------------------------------
 
 
-def _log_choose(n: Value, x: Value) -> Value:
-    """log of n choose x."""
-    return -ops.log1p(n) - log_beta(x + 1.0, n - x + 1.0)
-
-
 def _binomial_log_density(x: Value, p: Params) -> Value:
     x, n = ops.cast(x, "f32"), p["total_count"]
-
-    def density(x: Value) -> Value:
-        plain = _powers(x, n - x, p) + _log_choose(n, x)
-        return _where_large(
-            x, n - x, p, plain, lambda a, b: ops.log(a + b) - ops.log(a) - ops.log(b)
-        )
-
     possible = ops.where(bernoulli_probs(p)[0] > 0.5, n, 0.0)  # also for a chance of 0 or 1
-    return within(_up_to(x, n), x, possible, density)
+    return within(
+        _up_to(x, n), x, possible, lambda x: _log_saturated(x, n - x) - _deviance(x, n - x, p)
+    )
 
 
 def _binomial_variance(p: Params) -> Value:
@@ -103,16 +102,16 @@ def _beta_binomial_log_density(x: Value, p: Params) -> Value:
 def _beta_binomial_inside(x: Value, n: Value, a: Value, b: Value) -> Value:
     """(n choose x) and both beta functions, each times the powers of one and the same chance.
 
-    The powers cancel for any chance; at that of the posterior mean none of the factors is large.
+    The powers cancel for any chance; at that of the posterior mean none of the factors is large,
+    and the last one has no deviance.
     """
     rest, total = n - x, n + a + b
-    one, zero = ops.stop_gradient((x + a) / total), ops.stop_gradient((rest + b) / total)
-    apart = ops.logical_and(x >= 1.0, rest >= 1.0)
-    i, j = ops.where(apart, x, 1.0), ops.where(apart, rest, 1.0)
-    ways = log_beta_powers(one, zero, i, j) + ops.log(i + j) - ops.log(i) - ops.log(j)
-    ways = ops.where(apart, ways, x * ops.log(one) + rest * ops.log(zero))
-    before = log_beta_powers(one, zero, a, b)
-    return ways + before - log_beta_powers(one, zero, x + a, rest + b)
+    chance = (x + a) / total, (rest + b) / total
+    logs = [ops.log(count) - ops.log(total) for count in (x + a, rest + b)]
+    one, zero, log_one, log_zero = map(ops.stop_gradient, (*chance, *logs))
+    ways = _log_saturated(x, rest) - ops.binomial_deviance(x, rest, one, zero, log_one, log_zero)
+    before = log_beta_powers(one, zero, a, b, log_one, log_zero)
+    return ways + before - log_saturated_beta(x + a, rest + b)
 
 
 def _beta_binomial_draw(noise: NoiseSource, p: Params) -> Value:
@@ -156,8 +155,9 @@ def _negative_binomial_log_density(x: Value, p: Params) -> Value:
     x, r = ops.cast(x, "f32"), p["total_count"]
 
     def density(x: Value) -> Value:
-        ways = -ops.log(r + x) - log_beta(r, x + 1.0)
-        return _where_large(x, r, p, _powers(x, r, p) + ways, lambda a, _: -ops.log(a))
+        some = ops.where(x > 0.0, x, 1.0)
+        saturated = ops.where(x > 0.0, log_saturated_beta(some, r) - ops.log(some), 0.0)
+        return saturated - _deviance(x, r, p)
 
     return within(_is_count(x), x, 0.0, density)
 

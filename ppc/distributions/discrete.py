@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
-from ppc.distributions.gamma import rate_of, saddle
+from ppc.distributions.gamma import rate_of
 from ppc.distributions.location_scale import POSITIVE
-from ppc.distributions.special import LARGE, known_inside, within
+from ppc.distributions.special import known_inside, log_saturated_gamma, within
 from ppc.ir import ops
 from ppc.ir.build import Value
 from ppc.ir.nodes import Support
@@ -159,13 +159,11 @@ def _poisson_log_density(x: Value, p: Params) -> Value:
 
 
 def _poisson_inside(x: Value, p: Params) -> Value:
+    """That of the saturated model, which the data alone tell, less the deviance from it."""
     rate, log_rate = rate_of(p)
-    # the logarithm of a rate of 0 is not asked for where x is 0
-    log_rate = ops.where(x > 0.0, log_rate, 0.0)
-    plain = x * log_rate - rate - ops.lgamma(x + 1.0)
-    large = ops.logical_and(x >= LARGE, ops.logical_and(rate > 1e-26, rate < 3e38))
-    k = ops.where(large, x, LARGE)
-    return ops.where(large, saddle(k, ops.where(large, rate, LARGE)) - ops.log(k), plain)
+    some = ops.where(x > 0.0, x, 1.0)
+    saturated = ops.where(x > 0.0, log_saturated_gamma(some) - ops.log(some), 0.0)
+    return saturated - ops.poisson_deviance(x, rate, log_rate)
 
 
 POISSON = Distribution(

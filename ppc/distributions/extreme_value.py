@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
-from ppc.distributions.gamma import log_of
 from ppc.distributions.location_scale import LOC_SCALE, POSITIVE, standardised
-from ppc.distributions.special import HALF_LOG_2PI, log_power, within
+from ppc.distributions.special import HALF_LOG_2PI, log_of, log_power, within
 from ppc.ir import ops
 from ppc.ir.build import Value
 from ppc.ir.nodes import REAL, Support

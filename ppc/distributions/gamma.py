@@ -8,44 +8,13 @@ from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
 from ppc.distributions.location_scale import POSITIVE
 from ppc.distributions.special import (
     HALF_LOG_2PI,
-    LARGE,
-    by_logarithm,
-    deviance,
     digamma_correction,
-    in_normal_range,
-    log_power,
+    gamma_kernel,
+    log_power_of_zero,
     within,
 )
 from ppc.ir import ops
 from ppc.ir.build import Value
-
-
-def saddle(a: Value, m: Value) -> Value:
-    """a log m - m - lgamma(a) for large a, without cancellation.
-
-    Written as log(a / (2 pi)) / 2 - lgamma_correction(a) - deviance(a, m), which holds for
-    every a, m > 0 (Loader 2000).
-    """
-    return 0.5 * ops.log(a) - HALF_LOG_2PI - ops.lgamma_correction(a) - deviance(a, m, m - a)
-
-
-def gamma_kernel(a: Value, m: Value, log_m: Value) -> Value:
-    """a log m - m - lgamma(a), where m may be out of the range of its dtype."""
-    plain = a * log_of(m, log_m) - m - ops.lgamma(a)
-    large = ops.logical_and(a >= LARGE, in_normal_range(m))
-    stable = saddle(ops.where(large, a, LARGE), ops.where(large, m, LARGE))
-    return ops.where(large, stable, plain)
-
-
-def log_of(m: Value, log_m: Value) -> Value:
-    """log(m), where it can be taken of m itself, with the derivatives of `log_m`.
-
-    `log_m` is a sum of logarithms, which is rounded to the size of its terms: for m near 1 that
-    may be much above its own.
-    """
-    normal = in_normal_range(m)
-    exact = ops.stop_gradient(ops.where(normal, ops.log(ops.where(normal, m, 1.0)), log_m))
-    return exact + (log_m - ops.stop_gradient(log_m))
 
 
 def rate_of(p: Params) -> tuple[Value, Value]:
@@ -62,13 +31,9 @@ def _gamma_log_density(x: Value, p: Params) -> Value:
 def _gamma_inside(x: Value, p: Params) -> Value:
     a = p["concentration"]
     rate, log_rate = rate_of(p)
-    m = rate * x
     log_x = ops.log(ops.where(x > 0.0, x, 1.0))
-    log_m = log_of(m, log_rate + log_x)
-    plain = log_power(a - 1.0, x, log_m) + log_rate - m - ops.lgamma(a)
-    large = ops.logical_and(a >= LARGE, in_normal_range(m))
-    stable = saddle(ops.where(large, a, LARGE), ops.where(large, m, LARGE))
-    return ops.where(large, stable - log_x, plain)
+    density = gamma_kernel(a, rate * x, log_rate + log_x) - log_x
+    return ops.where(x > 0.0, density, log_power_of_zero(a - 1.0) + log_rate)
 
 
 def _gamma_draw(noise: NoiseSource, p: Params) -> Value:
@@ -111,8 +76,7 @@ def _inverse_gamma_log_density(x: Value, p: Params) -> Value:
 
 def _inverse_gamma_inside(x: Value, p: Params) -> Value:
     log_x = ops.log(x)
-    log_m = ops.log(p["scale"]) - log_x
-    return gamma_kernel(p["concentration"], by_logarithm(p["scale"] / x, log_m), log_m) - log_x
+    return gamma_kernel(p["concentration"], p["scale"] / x, ops.log(p["scale"]) - log_x) - log_x
 
 
 def _inverse_gamma_draw(noise: NoiseSource, p: Params) -> Value:

@@ -17,9 +17,9 @@ from ppc.distributions.discrete import (
     categorical_log_probs,
     categorical_probs,
 )
-from ppc.distributions.gamma import gamma_kernel, rate_of
+from ppc.distributions.gamma import rate_of
 from ppc.distributions.multivariate import marginal
-from ppc.distributions.special import HALF_LOG_2PI, deviance, digamma_correction
+from ppc.distributions.special import HALF_LOG_2PI, deviance, digamma_correction, gamma_kernel
 from ppc.ir import ops
 from ppc.ir.build import Value
 from ppc.records import dataclass

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
-from ppc.distributions.gamma import gamma_kernel
 from ppc.distributions.location_scale import POSITIVE
-from ppc.distributions.special import HALF_LOG_2PI, digamma_correction, log_power, within
+from ppc.distributions.special import (
+    HALF_LOG_2PI,
+    digamma_correction,
+    gamma_kernel,
+    log_power_of_zero,
+    log_saturated_gamma,
+    within,
+)
 from ppc.ir import ops
 from ppc.ir.build import Value
 from ppc.ir.nodes import Support
@@ -30,10 +36,10 @@ def _dirichlet_inside(x: Value, p: Params) -> Value:
     safe = ops.where(positive, x, 1.0)
     log_n, log_x = ops.log(n), ops.log(safe)
     each = gamma_kernel(a, n * safe, log_n + log_x) - log_x
-    each = ops.where(positive, each, log_power(a - 1.0, x, log_x) + log_n)
+    each = ops.where(positive, each, log_power_of_zero(a - 1.0) + log_n)
     total = ops.sum_(p["concentration"])
     outside = total * (ops.sum_(x) - 1.0)
-    return ops.sum_(each) + outside - gamma_kernel(total, total, ops.log(total))
+    return ops.sum_(each) + outside - log_saturated_gamma(total)
 
 
 def _dirichlet_draw(noise: NoiseSource, p: Params) -> Value:

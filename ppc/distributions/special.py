@@ -14,9 +14,6 @@ from ppc.ir.build import Operand, Value
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
-# From here on the sums of lgamma and logarithms that make up a density cancel by more digits than
-# their saddle-point form loses; below, the plain form is the shorter.
-LARGE = 2.0
 _SERIES_FROM = 16.0
 
 
@@ -37,8 +34,12 @@ def within(inside: Value, x: Value, safe: Operand, density: Callable[[Value], Va
 
 def log_power(k: Value, x: Value, log_x: Value) -> Value:
     """log(x**k) for x >= 0, where 0**0 = 1; `log_x` is log(x), and any number where x is 0."""
-    at_zero = ops.where(k > 0.0, -math.inf, ops.where(k < 0.0, math.inf, 0.0))
-    return ops.where(x > 0.0, k * log_x, at_zero)
+    return ops.where(x > 0.0, k * log_x, log_power_of_zero(k))
+
+
+def log_power_of_zero(k: Value) -> Value:
+    """log(0**k), where 0**0 = 1."""
+    return ops.where(k > 0.0, -math.inf, ops.where(k < 0.0, math.inf, 0.0))
 
 
 def by_logarithm(value: Value, log_value: Value) -> Value:
@@ -62,6 +63,26 @@ def log_beta(a: Value, b: Value) -> Value:
     powers = small * ops.log(ratio) - (a + b) * ops.log1p(ratio)
     stirling = ops.lgamma_correction(a) + ops.lgamma_correction(b) - ops.lgamma_correction(a + b)
     return powers + stirling + HALF_LOG_2PI - 0.5 * (ops.log(small) - ops.log1p(ratio))
+
+
+def log_saturated_gamma(a: Value) -> Value:
+    """a log a - a - lgamma(a) for a > 0: log(a / (2 pi)) / 2 less the rest of Stirling's formula.
+
+    A density of the gamma family is this less a deviance from its mean (Loader 2000).
+    """
+    return 0.5 * ops.log(a) - HALF_LOG_2PI - ops.lgamma_correction(a)
+
+
+def gamma_kernel(a: Value, m: Value, log_m: Value) -> Value:
+    """a log m - m - lgamma(a), where m = exp(log_m) may be out of the range of its dtype."""
+    return log_saturated_gamma(a) - ops.poisson_deviance(a, m, log_m)
+
+
+def log_saturated_beta(a: Value, b: Value) -> Value:
+    """log(p^a q^b / B(a, b)) for a, b > 0 at p = a/n, q = b/n, n = a + b."""
+    n = a + b
+    stirling = ops.lgamma_correction(n) - ops.lgamma_correction(a) - ops.lgamma_correction(b)
+    return 0.5 * (ops.log(a) + ops.log(b / n)) - HALF_LOG_2PI + stirling
 
 
 def log1p_square_ratio(a: Value, b: Value) -> Value:
@@ -102,6 +123,17 @@ def digamma_correction(x: Value) -> Value:
     tail = 1 / 240 - square * (1 / 132 - square * (691 / 32760))
     series = -square * (1 / 12 - square * (1 / 120 - square * (1 / 252 - square * tail)))
     return ops.where(large, series, ops.digamma(direct) - ops.log(direct) + 0.5 / direct)
+
+
+def log_of(m: Value, log_m: Value) -> Value:
+    """log(m), where it can be taken of m itself, with the derivatives of `log_m`.
+
+    `log_m` is a sum of logarithms, which is rounded to the size of its terms: for m near 1 that
+    may be much above its own.
+    """
+    normal = in_normal_range(m)
+    exact = ops.stop_gradient(ops.where(normal, ops.log(ops.where(normal, m, 1.0)), log_m))
+    return exact + (log_m - ops.stop_gradient(log_m))
 
 
 def in_normal_range(x: Value) -> Value:

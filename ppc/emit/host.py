@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import cast
 
 from ppc.emit.function import used_names
+from ppc.emit.quote import Templates
 from ppc.emit.table import Operation, Table, along, function, shared_rows
 from ppc.emit.tree import (
     BinOp,
@@ -41,7 +42,22 @@ _FUNCTIONS = {
     "digamma": "special.digamma",
     "xlogy": "special.xlogy",
     "xlog1py": "special.xlog1py",
+    "lgamma_correction": "_stirling_rest",
 }
+
+_STIRLING_REST = '''
+def _stirling_rest(x):
+    """log gamma(x) - ((x - 1/2) log x - x + log(2 pi) / 2) for x > 0.
+
+    From 10 on by Stirling's series (Abramowitz and Stegun 6.1.40).
+    """
+    large = np.maximum(x, 10.0)
+    series = np.zeros_like(large)
+    for c in (-3617 / 122400, 1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360):
+        series = (series + c) / large**2
+    direct = (x - 0.5) * np.log(x) - x + 0.5 * math.log(2 * math.pi)
+    return np.where(x < 10, special.gammaln(x) - direct, (series + 1 / 12) / large)
+'''
 
 
 def imports_used(*trees: object) -> list[Import | ImportFrom]:
@@ -72,6 +88,7 @@ TABLE = Table(
         "log_softmax": along("special.log_softmax"),
         "one_hot": _one_hot,
     },
+    helpers=Templates({"_stirling_rest": _STIRLING_REST}),
 )
 
 

@@ -384,6 +384,13 @@ def _rows() -> list[Primitive]:
     add("where", 3, _where, elementwise=True)
     add("cast", 1, _cast, "dtype", elementwise=True)
     add("stop_gradient", 1, _same_as_first, elementwise=True)
+    # Half the unit deviances of two families. poisson_deviance(x, y, log_y) = x log(x/y) - x + y
+    # for x >= 0 and a mean y = exp(log_y). binomial_deviance(j, k, p, q, log_p, log_q) =
+    # j log(j/(n p)) + k log(k/(n q)) for j, k >= 0, n = j + k, p = exp(log_p) and q = 1 - p. What
+    # is out of the range of its dtype is known by its logarithm, and derivatives pass by these
+    # alone: y - x to log_y; n p - j, the excess of its mean, to log_p, and less of it to log_q.
+    add("poisson_deviance", 3, _float, elementwise=True, float_operands=True)
+    add("binomial_deviance", 6, _float, elementwise=True, float_operands=True)
     # implicit(draw, *parameters): the draw, with dx/dtheta = -(dF/dtheta) / (dF/dx)
     # (Figurnov, Mohamed and Mnih, 2018) for the distribution function F of `sampler`.
     add("implicit", None, _implicit, "sampler", elementwise=True, float_operands=True)

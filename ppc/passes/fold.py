@@ -189,6 +189,9 @@ def _identity(
     kept = _neutral(node.primitive, args, numbers)
     if kept is not None and kept.type == node.type:
         return kept
+    number = _number(builder, kept) if kept is not None else None
+    if number is not None and node.primitive == "where":
+        return builder.full(number, node.type)
     inner = [builder.nodes[arg.name] for arg in args]
     match node.primitive, inner:
         case (("add" | "sub"), [_, _]) if numbers[1] is not None and node.type.is_float:

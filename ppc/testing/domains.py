@@ -63,12 +63,27 @@ def domains(dtype: type) -> dict[str, list[Array]]:
         "xlogy": _grid(np.concatenate([[0.0], positive[1:-2]]), positive[1:-2]),
         "xlog1py": _grid(np.concatenate([[0.0], positive[1:-2]]), positive[1:-2]),
         "lbeta": _grid(within(positive, 1e-4, 1e8)[0]),
+        "poisson_deviance": _with_logarithms(
+            *_grid(np.concatenate([[0.0], positive[1:-2]]), positive[1:-2])
+        ),
+        "binomial_deviance": _of_counts(within(positive, 1e-4, 1e8)[0], unit[2:]),
     }  # fmt: skip
 
 
 def _grid(*axes: Array) -> list[Array]:
     pair = axes if len(axes) == 2 else (axes[0], axes[0])
     return [x.ravel() for x in np.meshgrid(*pair)]
+
+
+def _with_logarithms(x: Array, y: Array) -> list[Array]:
+    return [x, y, np.log(y)]
+
+
+def _of_counts(counts: Array, chances: Array) -> list[Array]:
+    """Two counts, also none, a chance and its complement, and the logarithms of these."""
+    counts = np.concatenate([[0.0], counts[1::3]])
+    j, k, p = (x.ravel() for x in np.meshgrid(counts, counts, chances))
+    return [j, k, p, 1 - p, np.log(p), np.log1p(-p)]
 
 
 # Relative digits of values and derivatives where an error of one unit of 1 would be no accuracy.

@@ -82,6 +82,10 @@ def test_density_and_gradient(row: Row, evaluator: Any, dtype: Any, roundings: i
                 assert value == np.sign(ref.value) * np.inf, where
                 continue
             assert abs(value - ref.value) <= roundings * unit * ref.value_condition, where
+            # TensorFlow takes 1/x as 0 where it is below the smallest number of full precision.
+            operands = [case[0], *case[1].values()]
+            if max(np.max(np.abs(x)) for x in operands) * np.finfo(dtype).tiny >= 1:
+                continue
             known = abs(ref.gradient) < largest
             with np.errstate(all="ignore"):
                 error = abs(gradient.astype(float) - ref.gradient) * ref.unit

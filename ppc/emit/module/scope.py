@@ -191,7 +191,7 @@ def function(
 
 def with_helpers(dialect: Dialect, body: Sequence[Stmt]) -> list[Stmt]:
     """The functions of `body` with the helpers that they call, behind them."""
-    return [*body, *helpers_used(dialect.table, body)]
+    return [*body, *helpers_used(dialect.table, body), *helpers_used(host.TABLE, body)]
 
 
 def imports_used(dialect: Dialect, body: Sequence[Stmt]) -> list[Import | ImportFrom]:

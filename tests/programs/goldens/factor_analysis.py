@@ -160,40 +160,17 @@ def loss_terms(
     )
     total_2 = params.shared.noise_loc + 0.6931471805599453
     exp_total_2 = jnp.exp(total_2)
-    logical_and_above = (exp_total_2 > 1e-26) & (exp_total_2 < 3e38)
-    chosen = jnp.where(
-        logical_and_above,
-        jnp.log(jnp.where(logical_and_above, exp_total_2, 1.0)),
-        total_2,
+    poisson_deviance = _poisson_deviance(jnp.asarray(2.0, float), exp_total_2, total_2)
+    difference = exp_total_2 * jnp.expm1(0.5 * noise_scale**2) - (
+        -0.6137056388801092 - poisson_deviance
     )
-    total_3 = lax.stop_gradient(chosen) + (total_2 - lax.stop_gradient(total_2))
-    chosen_2 = jnp.where(logical_and_above, exp_total_2, 2.0)
-    difference = chosen_2 - 2.0
-    below = jnp.abs(difference) < 1.0
-    chosen_3 = jnp.where(below, 2.0, chosen_2)
-    difference_2 = 0.6931471805599453 - jnp.log(chosen_3)
-    total_4 = lax.stop_gradient(jnp.log(2.0 / chosen_3)) + (
-        difference_2 - lax.stop_gradient(difference_2)
-    )
-    chosen_4 = jnp.where(
-        below,
-        -2.0 * _log1pmx(0.5 * jnp.where(below, difference, 0.0)),
-        2.0 * total_4 + difference,
-    )
-    chosen_5 = jnp.where(
-        logical_and_above, -0.6137056388801092 - chosen_4, 2.0 * total_3 - exp_total_2
-    )
-    kl_noise = (
-        exp_total_2 * jnp.expm1(0.5 * noise_scale**2)
-        - chosen_5
-        - (params.shared.log_noise_scale + 1.4189385332046727)
-    )
+    kl_noise = difference - (params.shared.log_noise_scale + 1.4189385332046727)
     kl_z = 0.5 * params.rows.z_loc**2 + (
         0.5 * (z_scale**2 - 1.0) - params.rows.log_z_scale
     )
     product = 0.5 * jnp.exp(2.0 * (params.rows.gain_loc + gain_scale**2))
-    difference_3 = product - params.rows.gain_loc - params.rows.log_gain_scale
-    kl_gain = difference_3 - 1.1931471805599454
+    difference_2 = product - params.rows.gain_loc - params.rows.log_gain_scale
+    kl_gain = difference_2 - 1.1931471805599454
     # factor_analysis.py:15  inf.Normal((z @ w) * gain[:, None], noise, name="x")
     x_loc = z @ w * gain[:, None]
     lp_x = -0.5 * ((batch.x - x_loc) / noise_2) ** 2 - total - 0.9189385332046727
@@ -359,46 +336,28 @@ def log_density(
     # factor_analysis.py:11  noise = inf.Gamma(2.0, 2.0, name="noise")
     above = noise_2 >= 0.0
     chosen = jnp.where(above, noise_2, 1.0)
-    product = 2.0 * chosen
     above_2 = chosen > 0.0
     log_chosen = jnp.log(jnp.where(above_2, chosen, 1.0))
-    total = 0.6931471805599453 + log_chosen
-    logical_and_above = (product > 1e-26) & (product < 3e38)
+    poisson_deviance = _poisson_deviance(
+        jnp.asarray(2.0, float), 2.0 * chosen, 0.6931471805599453 + log_chosen
+    )
     chosen_2 = jnp.where(
-        logical_and_above, jnp.log(jnp.where(logical_and_above, product, 1.0)), total
+        above_2,
+        -0.6137056388801092 - poisson_deviance - log_chosen,
+        -math.inf + 0.6931471805599453,
     )
-    total_2 = lax.stop_gradient(chosen_2) + (total - lax.stop_gradient(total))
-    total_3 = jnp.where(above_2, total_2, -math.inf) + 0.6931471805599453
-    chosen_3 = jnp.where(logical_and_above, product, 2.0)
-    difference = chosen_3 - 2.0
-    below = jnp.abs(difference) < 1.0
-    chosen_4 = jnp.where(below, 2.0, chosen_3)
-    difference_2 = 0.6931471805599453 - jnp.log(chosen_4)
-    total_4 = lax.stop_gradient(jnp.log(2.0 / chosen_4)) + (
-        difference_2 - lax.stop_gradient(difference_2)
-    )
-    chosen_5 = jnp.where(
-        below,
-        -2.0 * _log1pmx(0.5 * jnp.where(below, difference, 0.0)),
-        2.0 * total_4 + difference,
-    )
-    chosen_6 = jnp.where(
-        logical_and_above,
-        -0.6137056388801092 - chosen_5 - log_chosen,
-        total_3 - product,
-    )
-    lp_noise = jnp.where(above, chosen_6, -math.inf)
+    lp_noise = jnp.where(above, chosen_2, -math.inf)
     # factor_analysis.py:13  z = inf.Normal(np.zeros(k), 1.0, name="z")
     lp_z = -0.5 * z**2 - 0.9189385332046727
     # factor_analysis.py:14  gain = inf.HalfNormal(1.0, name="gain")
     above_3 = gain >= 0.0
-    difference_3 = -0.2257913526447274 - 0.5 * jnp.where(above_3, gain, 0.0) ** 2
-    lp_gain = jnp.where(above_3, difference_3, -math.inf)
+    difference = -0.2257913526447274 - 0.5 * jnp.where(above_3, gain, 0.0) ** 2
+    lp_gain = jnp.where(above_3, difference, -math.inf)
     # factor_analysis.py:15  inf.Normal((z @ w) * gain[:, None], noise, name="x")
     x_loc = z @ w * gain[:, None]
     lp_x = -0.5 * ((x - x_loc) / noise_2) ** 2 - jnp.log(noise_2) - 0.9189385332046727
-    total_5 = lp_w.sum() + lp_noise + lp_z.sum(-1).sum() + lp_gain.sum()
-    return total_5 + lp_x.sum(-1).sum()
+    total = lp_w.sum() + lp_noise + lp_z.sum(-1).sum() + lp_gain.sum()
+    return total + lp_x.sum(-1).sum()
 
 
 def unconstrained_log_density(
@@ -409,33 +368,15 @@ def unconstrained_log_density(
     lp_w = -0.5 * w**2 - 0.9189385332046727
     # factor_analysis.py:11  noise = inf.Gamma(2.0, 2.0, name="noise")
     noise_value = jnp.exp(noise_2)
-    product = 2.0 * noise_value
     above = noise_value > 0.0
     log_chosen = jnp.log(jnp.where(above, noise_value, 1.0))
-    total = 0.6931471805599453 + log_chosen
-    logical_and_above = (product > 1e-26) & (product < 3e38)
-    chosen = jnp.where(
-        logical_and_above, jnp.log(jnp.where(logical_and_above, product, 1.0)), total
-    )
-    total_2 = lax.stop_gradient(chosen) + (total - lax.stop_gradient(total))
-    total_3 = jnp.where(above, total_2, -math.inf) + 0.6931471805599453
-    chosen_2 = jnp.where(logical_and_above, product, 2.0)
-    difference = chosen_2 - 2.0
-    below = jnp.abs(difference) < 1.0
-    chosen_3 = jnp.where(below, 2.0, chosen_2)
-    difference_2 = 0.6931471805599453 - jnp.log(chosen_3)
-    total_4 = lax.stop_gradient(jnp.log(2.0 / chosen_3)) + (
-        difference_2 - lax.stop_gradient(difference_2)
-    )
-    chosen_4 = jnp.where(
-        below,
-        -2.0 * _log1pmx(0.5 * jnp.where(below, difference, 0.0)),
-        2.0 * total_4 + difference,
+    poisson_deviance = _poisson_deviance(
+        jnp.asarray(2.0, float), 2.0 * noise_value, 0.6931471805599453 + log_chosen
     )
     lp_noise = jnp.where(
-        logical_and_above,
-        -0.6137056388801092 - chosen_4 - log_chosen,
-        total_3 - product,
+        above,
+        -0.6137056388801092 - poisson_deviance - log_chosen,
+        -math.inf + 0.6931471805599453,
     )
     # factor_analysis.py:13  z = inf.Normal(np.zeros(k), 1.0, name="z")
     lp_z = -0.5 * z**2 - 0.9189385332046727
@@ -445,8 +386,8 @@ def unconstrained_log_density(
     # factor_analysis.py:15  inf.Normal((z @ w) * gain[:, None], noise, name="x")
     x_loc = z @ w * gain_value[:, None]
     lp_x = -0.5 * ((x - x_loc) / noise_value) ** 2 - noise_2 - 0.9189385332046727
-    total_5 = lp_w.sum() + noise_2 + lp_noise + lp_z.sum(-1).sum() + gain.sum()
-    return total_5 + lp_gain.sum() + lp_x.sum(-1).sum()
+    total = lp_w.sum() + noise_2 + lp_noise + lp_z.sum(-1).sum() + gain.sum()
+    return total + lp_gain.sum() + lp_x.sum(-1).sum()
 
 
 def constrain(

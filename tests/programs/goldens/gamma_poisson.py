@@ -42,7 +42,7 @@ class Params(NamedTuple):
 
 class Data(NamedTuple):
     y: Array  # f32[N]
-    lgamma: Array  # f32[N]  computed once, by `prepare`
+    where_8: Array  # f32[N]  computed once, by `prepare`
 
 
 class Noise(NamedTuple):
@@ -89,9 +89,14 @@ def prepare(y: np.ndarray) -> Data:
 
     What depends on them alone is computed here, once, in double precision.
     """
+    # gamma_poisson.py:10  inf.Poisson(rate, name="y")
+    above = np.asarray(y, float) > 0.0
+    chosen = np.where(above, np.asarray(y, float), 1.0)
+    log_chosen = np.log(chosen)
+    difference = 0.5 * log_chosen - 0.9189385332046727 - _stirling_rest(chosen)
     return Data(
         y=jnp.asarray(y, float),
-        lgamma=jnp.asarray(special.gammaln(np.asarray(y, float) + 1.0), float),
+        where_8=jnp.asarray(np.where(above, difference - log_chosen, 0.0), float),
     )
 
 
@@ -144,34 +149,7 @@ def loss_terms(
     product_4 = 0.5 * (params.log_a - 0.6931471805599453 + difference_6 / a)
     kl_rate = chosen_3 + (product_4 + 0.04134069595540929 - total_4)
     # gamma_poisson.py:10  inf.Poisson(rate, name="y")
-    difference_7 = batch.y * jnp.where(batch.y > 0.0, difference, 0.0) - rate
-    logical_and_above = (batch.y >= 2.0) & ((rate > 1e-26) & (rate < 3e38))
-    chosen_5 = jnp.where(logical_and_above, batch.y, 2.0)
-    chosen_6 = jnp.where(logical_and_above, rate, 2.0)
-    log_chosen_5 = jnp.log(chosen_5)
-    difference_8 = (
-        0.5 * log_chosen_5 - 0.9189385332046727 - _lgamma_correction(chosen_5)
-    )
-    difference_9 = chosen_6 - chosen_5
-    below_2 = jnp.abs(difference_9) < 0.5 * chosen_5
-    negative = -log_chosen_5
-    product_5 = lax.stop_gradient(1.0 / chosen_5) * jnp.exp(
-        negative - lax.stop_gradient(negative)
-    )
-    log1pmx_product = _log1pmx(jnp.where(below_2, difference_9, 0.0) * product_5)
-    chosen_7 = jnp.where(below_2, chosen_5, chosen_6)
-    difference_10 = log_chosen_5 - jnp.log(chosen_7)
-    total_5 = lax.stop_gradient(jnp.log(chosen_5 / chosen_7)) + (
-        difference_10 - lax.stop_gradient(difference_10)
-    )
-    chosen_8 = jnp.where(
-        below_2, -chosen_5 * log1pmx_product, chosen_5 * total_5 + difference_9
-    )
-    lp_y = jnp.where(
-        logical_and_above,
-        difference_8 - chosen_8 - log_chosen_5,
-        difference_7 - batch.lgamma,
-    )
+    lp_y = batch.where_8 - _poisson_deviance(batch.y, rate, difference)
     return {"rate": kl_rate, "y": -(weight * lp_y).sum()}
 
 
@@ -278,67 +256,28 @@ def log_density(params: Params, rate: Array, y: Array) -> Array:
     # gamma_poisson.py:8  rate = inf.Gamma(2.0, 1.5, name="rate")
     above = rate >= 0.0
     chosen = jnp.where(above, rate, 1.0)
-    product = 1.5 * chosen
     above_2 = chosen > 0.0
     log_chosen = jnp.log(jnp.where(above_2, chosen, 1.0))
-    total = 0.4054651081081644 + log_chosen
-    logical_and_above = (product > 1e-26) & (product < 3e38)
+    poisson_deviance = _poisson_deviance(
+        jnp.asarray(2.0, float), 1.5 * chosen, 0.4054651081081644 + log_chosen
+    )
     chosen_2 = jnp.where(
-        logical_and_above, jnp.log(jnp.where(logical_and_above, product, 1.0)), total
+        above_2,
+        -0.6137056388801092 - poisson_deviance - log_chosen,
+        -math.inf + 0.4054651081081644,
     )
-    total_2 = lax.stop_gradient(chosen_2) + (total - lax.stop_gradient(total))
-    total_3 = jnp.where(above_2, total_2, -math.inf) + 0.4054651081081644
-    chosen_3 = jnp.where(logical_and_above, product, 2.0)
-    difference = chosen_3 - 2.0
-    below = jnp.abs(difference) < 1.0
-    chosen_4 = jnp.where(below, 2.0, chosen_3)
-    difference_2 = 0.6931471805599453 - jnp.log(chosen_4)
-    total_4 = lax.stop_gradient(jnp.log(2.0 / chosen_4)) + (
-        difference_2 - lax.stop_gradient(difference_2)
-    )
-    chosen_5 = jnp.where(
-        below,
-        -2.0 * _log1pmx(0.5 * jnp.where(below, difference, 0.0)),
-        2.0 * total_4 + difference,
-    )
-    chosen_6 = jnp.where(
-        logical_and_above,
-        -0.6137056388801092 - chosen_5 - log_chosen,
-        total_3 - product,
-    )
-    lp_rate = jnp.where(above, chosen_6, -math.inf)
+    lp_rate = jnp.where(above, chosen_2, -math.inf)
     # gamma_poisson.py:10  inf.Poisson(rate, name="y")
-    logical_and_above_2 = (y >= 0.0) & (jnp.floor(y) == y)
-    chosen_7 = jnp.where(logical_and_above_2, y, 0.0)
-    difference_3 = chosen_7 * jnp.where(chosen_7 > 0.0, jnp.log(rate), 0.0) - rate
-    logical_and_above_3 = (chosen_7 >= 2.0) & ((rate > 1e-26) & (rate < 3e38))
-    chosen_8 = jnp.where(logical_and_above_3, chosen_7, 2.0)
-    chosen_9 = jnp.where(logical_and_above_3, rate, 2.0)
-    log_chosen_8 = jnp.log(chosen_8)
-    difference_4 = (
-        0.5 * log_chosen_8 - 0.9189385332046727 - _lgamma_correction(chosen_8)
-    )
-    difference_5 = chosen_9 - chosen_8
-    below_2 = jnp.abs(difference_5) < 0.5 * chosen_8
-    negative = -log_chosen_8
-    product_2 = lax.stop_gradient(1.0 / chosen_8) * jnp.exp(
-        negative - lax.stop_gradient(negative)
-    )
-    log1pmx_product = _log1pmx(jnp.where(below_2, difference_5, 0.0) * product_2)
-    chosen_10 = jnp.where(below_2, chosen_8, chosen_9)
-    difference_6 = log_chosen_8 - jnp.log(chosen_10)
-    total_5 = lax.stop_gradient(jnp.log(chosen_8 / chosen_10)) + (
-        difference_6 - lax.stop_gradient(difference_6)
-    )
-    chosen_11 = jnp.where(
-        below_2, -chosen_8 * log1pmx_product, chosen_8 * total_5 + difference_5
-    )
-    chosen_12 = jnp.where(
-        logical_and_above_3,
-        difference_4 - chosen_11 - log_chosen_8,
-        difference_3 - jsp.special.gammaln(chosen_7 + 1.0),
-    )
-    lp_y = jnp.where(logical_and_above_2, chosen_12, -math.inf)
+    logical_and_above = (y >= 0.0) & (jnp.floor(y) == y)
+    chosen_3 = jnp.where(logical_and_above, y, 0.0)
+    above_3 = chosen_3 > 0.0
+    chosen_4 = jnp.where(above_3, chosen_3, 1.0)
+    log_chosen_4 = jnp.log(chosen_4)
+    difference = 0.5 * log_chosen_4 - 0.9189385332046727 - _lgamma_correction(chosen_4)
+    difference_2 = jnp.where(
+        above_3, difference - log_chosen_4, 0.0
+    ) - _poisson_deviance(chosen_3, rate, jnp.log(rate))
+    lp_y = jnp.where(logical_and_above, difference_2, -math.inf)
     return lp_rate + lp_y.sum()
 
 
@@ -346,68 +285,27 @@ def unconstrained_log_density(params: Params, rate: Array, y: Array) -> Array:
     """log p of all sites, latents on the reals, with the Jacobian."""
     # gamma_poisson.py:8  rate = inf.Gamma(2.0, 1.5, name="rate")
     rate_value = jnp.exp(rate)
-    product = 1.5 * rate_value
     above = rate_value > 0.0
     log_chosen = jnp.log(jnp.where(above, rate_value, 1.0))
-    total = 0.4054651081081644 + log_chosen
-    logical_and_above = (product > 1e-26) & (product < 3e38)
-    chosen = jnp.where(
-        logical_and_above, jnp.log(jnp.where(logical_and_above, product, 1.0)), total
-    )
-    total_2 = lax.stop_gradient(chosen) + (total - lax.stop_gradient(total))
-    total_3 = jnp.where(above, total_2, -math.inf) + 0.4054651081081644
-    chosen_2 = jnp.where(logical_and_above, product, 2.0)
-    difference = chosen_2 - 2.0
-    below = jnp.abs(difference) < 1.0
-    chosen_3 = jnp.where(below, 2.0, chosen_2)
-    difference_2 = 0.6931471805599453 - jnp.log(chosen_3)
-    total_4 = lax.stop_gradient(jnp.log(2.0 / chosen_3)) + (
-        difference_2 - lax.stop_gradient(difference_2)
-    )
-    chosen_4 = jnp.where(
-        below,
-        -2.0 * _log1pmx(0.5 * jnp.where(below, difference, 0.0)),
-        2.0 * total_4 + difference,
+    poisson_deviance = _poisson_deviance(
+        jnp.asarray(2.0, float), 1.5 * rate_value, 0.4054651081081644 + log_chosen
     )
     lp_rate = jnp.where(
-        logical_and_above,
-        -0.6137056388801092 - chosen_4 - log_chosen,
-        total_3 - product,
+        above,
+        -0.6137056388801092 - poisson_deviance - log_chosen,
+        -math.inf + 0.4054651081081644,
     )
     # gamma_poisson.py:10  inf.Poisson(rate, name="y")
-    logical_and_above_2 = (y >= 0.0) & (jnp.floor(y) == y)
-    chosen_5 = jnp.where(logical_and_above_2, y, 0.0)
-    difference_3 = chosen_5 * jnp.where(chosen_5 > 0.0, rate, 0.0) - rate_value
-    logical_and_above_3 = (chosen_5 >= 2.0) & (
-        (rate_value > 1e-26) & (rate_value < 3e38)
-    )
-    chosen_6 = jnp.where(logical_and_above_3, chosen_5, 2.0)
-    chosen_7 = jnp.where(logical_and_above_3, rate_value, 2.0)
-    log_chosen_6 = jnp.log(chosen_6)
-    difference_4 = (
-        0.5 * log_chosen_6 - 0.9189385332046727 - _lgamma_correction(chosen_6)
-    )
-    difference_5 = chosen_7 - chosen_6
-    below_2 = jnp.abs(difference_5) < 0.5 * chosen_6
-    negative = -log_chosen_6
-    product_2 = lax.stop_gradient(1.0 / chosen_6) * jnp.exp(
-        negative - lax.stop_gradient(negative)
-    )
-    log1pmx_product = _log1pmx(jnp.where(below_2, difference_5, 0.0) * product_2)
-    chosen_8 = jnp.where(below_2, chosen_6, chosen_7)
-    difference_6 = log_chosen_6 - jnp.log(chosen_8)
-    total_5 = lax.stop_gradient(jnp.log(chosen_6 / chosen_8)) + (
-        difference_6 - lax.stop_gradient(difference_6)
-    )
-    chosen_9 = jnp.where(
-        below_2, -chosen_6 * log1pmx_product, chosen_6 * total_5 + difference_5
-    )
-    chosen_10 = jnp.where(
-        logical_and_above_3,
-        difference_4 - chosen_9 - log_chosen_6,
-        difference_3 - jsp.special.gammaln(chosen_5 + 1.0),
-    )
-    lp_y = jnp.where(logical_and_above_2, chosen_10, -math.inf)
+    logical_and_above = (y >= 0.0) & (jnp.floor(y) == y)
+    chosen = jnp.where(logical_and_above, y, 0.0)
+    above_2 = chosen > 0.0
+    chosen_2 = jnp.where(above_2, chosen, 1.0)
+    log_chosen_2 = jnp.log(chosen_2)
+    difference = 0.5 * log_chosen_2 - 0.9189385332046727 - _lgamma_correction(chosen_2)
+    difference_2 = jnp.where(
+        above_2, difference - log_chosen_2, 0.0
+    ) - _poisson_deviance(chosen, rate_value, rate)
+    lp_y = jnp.where(logical_and_above, difference_2, -math.inf)
     return rate + lp_rate + lp_y.sum()
 
 
