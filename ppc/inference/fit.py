@@ -142,7 +142,7 @@ def fit(
     found = registry.backend(backend)
     module = found.load(found.emit(plan), f"fit_{plan.name}")
     arrays = {column.name: checked.arrays[column.name] for column in plan.columns if column.given}
-    with _Progress(progress, method.epochs) as bar:
+    with _Progress(progress) as bar:
         settings = registry.FitSettings(
             program=plan, seed=seed, epochs=method.epochs, batch_size=batch_size,
             learning_rate=method.learning_rate, optimizer=method.optimizer,
@@ -235,11 +235,9 @@ def _batch_size(plan: Program, checked: Checked, method: VI, *, clip: bool) -> i
 class _Progress:
     """A progress bar on the terminal; called with the steps done and the losses so far."""
 
-    def __init__(self, wanted: bool | None, epochs: int) -> None:
+    def __init__(self, wanted: bool | None) -> None:
         terminal = sys.stderr is not None and sys.stderr.isatty()  # None: closed
         self.shown = terminal if wanted is None else wanted
-        self.epochs = epochs
-        self.call: Callable[[int, Array], None] | None = None
 
     def __enter__(self) -> Callable[[int, Array], None] | None:
         if not self.shown:
@@ -250,16 +248,16 @@ class _Progress:
         self.bar = Progress(
             TextColumn("fit"),
             BarColumn(),
-            TextColumn("{task.completed}/{task.total} steps"),
-            TextColumn("loss {task.fields[loss]}"),
+            TextColumn("{task.fields[done]}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
         )
         self.bar.start()
-        task = self.bar.add_task("fit", total=None, loss="")
+        task = self.bar.add_task("fit", total=None, done="compiling")
 
         def call(total: int, losses: Array) -> None:
-            self.bar.update(task, total=total, completed=len(losses), loss=f"{losses[-1]:.4g}")
+            done = f"{len(losses)}/{total} steps, loss {losses[-1]:.4g}"
+            self.bar.update(task, total=total, completed=len(losses), done=done)
 
         return call
 

@@ -27,6 +27,8 @@ def measured(name: str, *seconds: float) -> Measured:
 
 
 def test_both_backends_are_measured(data: str, tmp_path: Path) -> None:
+    import tensorflow  # noqa: F401  # which the command runs on, and tells of in words alone
+
     pytest.importorskip("matplotlib")
     saved, picture = tmp_path / "figures.json", tmp_path / "picture.png"
     asked = ("--steps", "300", "--rounds", "3", "--json", str(saved), "--plot", str(picture))

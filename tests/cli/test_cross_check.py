@@ -49,6 +49,8 @@ def test_data_without_a_check_are_wrong_usage() -> None:
 
 
 def test_the_backends_agree_on_the_users_data(data: str) -> None:
+    import tensorflow  # noqa: F401  # which the command runs on, and tells of in words alone
+
     result = ppc("emit", SCHOOLS, "--backend", "all", "--cross-check", "--data", data)
     assert result.exit_code == 0, result.output
     pairs = len(registry.names()) * (len(registry.names()) + 1) // 2
