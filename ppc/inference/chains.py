@@ -183,7 +183,7 @@ def _moved(
 
 def _diagnosed(name: str, draws: Mapping[str, Array]) -> dict[str, Array]:
     """R-hat or the effective sample size of every element, by ArviZ."""
-    from arviz_stats.base import array_stats  # type: ignore[attr-defined]  # says no __all__
+    from arviz_stats.base import array_stats
 
     found = {}
     for site, x in draws.items():
