@@ -191,8 +191,9 @@ def test_the_table_of_jax_is_complete() -> None:
 
 def test_the_host_lacks_only_what_numpy_and_scipy_lack() -> None:
     lacking = set(PRIMITIVES) - NAMED_AXIS_PRIMITIVES - set(HOST.rows)
-    # SciPy's betaln loses digits beside a large argument.
-    assert lacking == {"implicit", "lbeta", "log1mexp", "log1pmx", "lgamma_correction"}
+    # SciPy's betaln loses digits beside a large argument, and its rel_entr where the two are close.
+    deviances = {"poisson_deviance", "binomial_deviance"}
+    assert lacking == {"implicit", "lbeta", "log1mexp", "log1pmx"} | deviances
 
 
 def test_imports_are_sorted_as_linters_want() -> None:

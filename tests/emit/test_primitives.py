@@ -13,7 +13,7 @@ from scipy import special
 from ppc import registry
 from ppc.backend import Backend
 from ppc.emit import host
-from ppc.emit.function import emit_body
+from ppc.emit.function import emit_body, helpers_used
 from ppc.emit.names import Names
 from ppc.emit.printer import print_module
 from ppc.emit.tree import Constant, Dict, FunctionDef, Module, Name, Param, Return
@@ -79,7 +79,8 @@ def on_host(graph: Graph, inputs: Mapping[str, Array]) -> Any:
     result = Dict(tuple((Constant(key), value) for key, value in outputs.items()))
     params = tuple(Param(name) for name in given.values())
     function = FunctionDef("evaluate", params, (*body, Return(result)))
-    module = Module((*host.imports_used(function), function))
+    helpers = helpers_used(host.TABLE, function)
+    module = Module((*host.imports_used(function, *helpers), *helpers, function))
     space: dict[str, Any] = {}
     exec(print_module(module), space)  # noqa: S102  # what is under test
     return space["evaluate"](**{given[k]: x for k, x in inputs.items() if k in given})["y"]
