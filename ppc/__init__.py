@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from ppc import data as data
     from ppc import inference as inference
+    from ppc import models as models
     from ppc import tf as tf
     from ppc.api import ModelFunction as ModelFunction
     from ppc.api import Parameter as Parameter
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from ppc.sessions import set_tf_run as set_tf_run
     from ppc.sessions import swap_session as swap_session
 
+_MODULES = ("data", "inference", "models", "tf")
 _COMPILED = ("CompiledProgram", "compile")
 _SESSIONS = (
     "clear_session", "floatx", "get_session", "init_uninit_vars", "new_session", "set_floatx",
@@ -53,7 +56,7 @@ def __getattr__(name: str) -> Any:
     # The API and the distributions load on first use, so that `import ppc` is quick.
     from importlib import import_module
 
-    if name in ("inference", "tf"):
+    if name in _MODULES:
         return import_module(f"ppc.{name}")
     if name in _COMPILED:
         return getattr(import_module("ppc.compiled"), name)
@@ -72,4 +75,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from ppc.distributions import DISTRIBUTIONS
 
-    return sorted({*globals(), *_API, *_COMPILED, *_SESSIONS, "inference", "tf", *DISTRIBUTIONS})
+    return sorted({*globals(), *_API, *_COMPILED, *_SESSIONS, *_MODULES, *DISTRIBUTIONS})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from ppc.diagnostics.data import (
     WrongKind,
 )
 from ppc.distributions import DISTRIBUTIONS
+from ppc.variables import ModelVariable
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -82,6 +84,7 @@ class ProbModel:
             warnings.warn(render_all(compiled.warnings), UserWarning, stacklevel=3)
         self.name: str = self.ir.name
         self.fitted: Fitted | Chained | None = None
+        self.inference_method: VI | MCMC | None = None  # of the last fit
 
     def __repr__(self) -> str:
         state = "fitted" if self.fitted else "not fitted"
@@ -91,6 +94,30 @@ class ProbModel:
     def sites(self) -> tuple[str, ...]:
         """The names of the random variables, in model order."""
         return tuple(site.name for site in self.ir.samples)
+
+    @property
+    def vars(self) -> Mapping[str, ModelVariable]:
+        """The random variables by name, in model order, each a way to ask the prior about it."""
+        return OrderedDict((s.name, ModelVariable(self, s, None)) for s in self.ir.samples)
+
+    @property
+    def observed_vars(self) -> list[str]:
+        """The observed sites: those of the last fit, or those that the model itself observes."""
+        graph = self.fitted.model if self.fitted else self.ir
+        return [site.name for site in graph.samples if site.role == "observed"]
+
+    def expand_model(
+        self, size: int = 1
+    ) -> tuple[Mapping[str, ModelVariable], Mapping[str, Array]]:
+        """The random variables and parameters of the model with `size` rows in its open plates.
+
+        Raises KindError (a TypeError) or QueryError (a ValueError) for a size that is none.
+        """
+        from ppc.inference.starts import initial
+
+        _rows_argument(size)
+        expanded = OrderedDict((s.name, ModelVariable(self, s, size)) for s in self.ir.samples)
+        return expanded, self.params if self.fitted else initial(self, size)
 
     @property
     def graph(self) -> nx.DiGraph[str]:
@@ -139,7 +166,7 @@ class ProbModel:
                 self, data, inference_method, seed=seed, backend=backend, missing=missing
             )
             inference_method.record(drawn)
-            self.fitted = drawn
+            self.fitted, self.inference_method = drawn, inference_method
             return
         from ppc.inference.fit import fit
 
@@ -147,6 +174,7 @@ class ProbModel:
             self, data, inference_method, seed=seed, backend=backend, progress=progress,
             missing=missing,
         )  # fmt: skip
+        self.inference_method = inference_method
 
     def _take_rows(self, data: Any, guide: ProbModel | None) -> None:
         """Let arrays without annotation have the rows of the data, where only that fits."""
@@ -177,8 +205,10 @@ class ProbModel:
 
     @property
     def params(self) -> Mapping[str, Array]:
-        """The fitted parameters by name, each on its support. Raises StateError before `fit`."""
-        return self._fitted("params").parameters()
+        """The parameters by name, each on its support: as fitted, or as they start before a fit."""
+        from ppc.inference.starts import initial
+
+        return self.fitted.parameters() if self.fitted else initial(self, None)
 
     def prior(
         self,

@@ -12,6 +12,7 @@ from typing import Any, Self
 from ppc.diagnostics import KindError, QueryError
 from ppc.diagnostics.data import BadNumber, WrongKind
 from ppc.eager import Tensor, draw, plain
+from ppc.variables import ModelVariable, drawn
 
 FLOAT = "float32"
 
@@ -28,10 +29,13 @@ class Session:
         if feed_dict:
             expected, found = "None: give data to a query instead", type(feed_dict).__name__
             raise KindError(WrongKind(argument="feed_dict", expected=expected, found=found))
-        wanted: list[Tensor] = []
+        wanted: list[Tensor | ModelVariable] = []
         _collect(fetches, wanted)
-        drawn = iter(draw(wanted, None) if wanted else [])
-        return _filled(fetches, drawn)
+        tensors = [item for item in wanted if isinstance(item, Tensor)]
+        arrays = draw(tensors, None) if tensors else []
+        values = {id(t): plain(array) for t, array in zip(tensors, arrays, strict=True)}
+        values |= drawn([item for item in wanted if isinstance(item, ModelVariable)])
+        return _filled(fetches, values)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -47,8 +51,8 @@ class Session:
         self.close()
 
 
-def _collect(fetches: Any, wanted: list[Tensor]) -> None:
-    if isinstance(fetches, Tensor):
+def _collect(fetches: Any, wanted: list[Tensor | ModelVariable]) -> None:
+    if isinstance(fetches, Tensor | ModelVariable):
         wanted.append(fetches)
     elif isinstance(fetches, Mapping):
         _collect(list(fetches.values()), wanted)
@@ -57,13 +61,13 @@ def _collect(fetches: Any, wanted: list[Tensor]) -> None:
             _collect(item, wanted)
 
 
-def _filled(fetches: Any, drawn: Any) -> Any:
-    if isinstance(fetches, Tensor):
-        return plain(next(drawn))
+def _filled(fetches: Any, values: Mapping[int, Any]) -> Any:
+    if isinstance(fetches, Tensor | ModelVariable):
+        return values[id(fetches)]
     if isinstance(fetches, Mapping):
-        return {key: _filled(item, drawn) for key, item in fetches.items()}
+        return {key: _filled(item, values) for key, item in fetches.items()}
     if isinstance(fetches, list | tuple):
-        return type(fetches)(_filled(item, drawn) for item in fetches)
+        return type(fetches)(_filled(item, values) for item in fetches)
     return fetches
 
 

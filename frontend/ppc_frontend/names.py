@@ -115,8 +115,14 @@ def final_names(ctx: Context) -> dict[str, str]:
     later.sort(key=lambda node: not isinstance(node, Sample | Param))
     scratch = Builder(builder.name, builder.stage)
     scratch.nodes.update(dict.fromkeys(taken))  # type: ignore[arg-type]  # only the keys are used
+    counts = {"randvar": 0, "parameter": 0}
     for node in later:
         hint = ctx.hints.get(node.name) or _plain(node)
+        if isinstance(node, Sample | Param) and node.name not in ctx.hints:
+            kind = "randvar" if isinstance(node, Sample) else "parameter"  # as InferPy calls them
+            while (hint := f"{kind}_{counts[kind]}") in scratch.nodes:
+                counts[kind] += 1
+            counts[kind] += 1
         names[node.name] = scratch.fresh(hint)
         scratch.nodes[names[node.name]] = node
     return names

@@ -37,6 +37,20 @@ class MissingData(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoData(Mistake):
+    """A fit to no data at all."""
+
+    code: ClassVar[str] = "no-data"
+    names: tuple[str, ...]
+
+    def message(self) -> str:
+        return "The number of mapped variables must be at least 1: the data are empty"
+
+    def help(self) -> str:
+        return f"give arrays for some of {listed(self.names)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownData(Mistake):
     """A name in the data that the model does not have."""
 

@@ -30,7 +30,7 @@ from ppc.distributions import DISTRIBUTIONS, SUPPORTS
 from ppc.inference.chained import Chained
 from ppc.inference.fit import checked_data, warn_of_another, without_missing
 from ppc.inference.methods import next_seed
-from ppc.inference.query import start
+from ppc.inference.starts import start
 from ppc.ir.nodes import Graph
 from ppc.objective import functions
 from ppc.objective.functions import DRAWS

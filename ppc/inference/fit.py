@@ -13,7 +13,7 @@ from ppc import registry
 from ppc.compiler import Compilation, FitDefaults, Options, as_function, compile_loss
 from ppc.data.loaders import as_mapping
 from ppc.diagnostics import DataError, KindError
-from ppc.diagnostics.data import BatchTooLarge, MissingData, NonFiniteLoss, WrongKind
+from ppc.diagnostics.data import BatchTooLarge, NoData, NonFiniteLoss, WrongKind
 from ppc.emit.program import Program, assemble
 from ppc.inference.data import Checked, check, entries, guide_arguments
 from ppc.inference.methods import VI, next_seed
@@ -208,10 +208,7 @@ def checked_data(
     """The data of a fit. Raises KindError, or DataError with every mistake in them."""
     own = any(observed_node(site) for site in model.samples)
     if isinstance(data, Mapping) and not data and not own:
-        sites = tuple(entries(model))
-        raise DataError(
-            [MissingData(name=name, type=str(entries(model)[name]), given=()) for name in sites]
-        )
+        raise DataError(NoData(names=tuple(entries(model))))
     given = {**arguments, **data} if isinstance(data, Mapping) else data
     required = tuple(node.name for node in model.data)
     if ready is None:

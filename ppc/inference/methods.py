@@ -82,6 +82,11 @@ class VI:
         self._losses: NDArray[np.float32] | None = None
 
     @property
+    def batches(self) -> int:
+        """The steps of an epoch of the last fit; 0 before."""
+        return 0 if self._losses is None else len(self._losses) // self.epochs
+
+    @property
     def losses(self) -> list[Any]:
         """The loss of each step of the last fit, as the step itself computed it."""
         return [] if self._losses is None else list(self._losses)

@@ -20,12 +20,11 @@ from ppc.inference.chained import Chained
 from ppc.inference.data import check, entries, guide_arguments
 from ppc.inference.methods import VI, next_seed, positive_integer
 from ppc.inference.refit import refitted
+from ppc.inference.starts import start, with_rows
 from ppc.ir.nodes import Graph
 from ppc.ir.types import Tensor
 from ppc.objective import functions
 from ppc.objective.functions import DRAWS, Want
-from ppc.passes import constrain, split
-from ppc.passes.layout import run as layout
 from ppc.records import dataclass
 
 if TYPE_CHECKING:
@@ -165,11 +164,11 @@ class Query:
         self._need(self._modules[wants].INPUTS)
         chunk = max(1, min(draws, CHUNK_ELEMENTS // max(1, self._elements())))
         order = self._order(draws)
-        for start in range(0, max(1, draws), chunk):
-            size = min(chunk, draws - start)
+        for first in range(0, max(1, draws), chunk):
+            size = min(chunk, draws - first)
             sizes = {**self.sizes, DRAWS: size}
             seed = self.seeds.getrandbits(31)
-            states = {name: x[order[start : start + size]] for name, x in self.states.items()}
+            states = {name: x[order[first : first + size]] for name, x in self.states.items()}
             yield size, found.call(self._modules[wants], {**self.inputs, **states}, sizes, seed)
 
     def _order(self, draws: int) -> Array:
@@ -210,7 +209,7 @@ def prior(
 ) -> Query:
     """See `ProbModel.prior`."""
     checked = check(model.ir, {**model.arrays, **(data or {})})
-    sizes = _with_rows(model.ir, checked.sizes, size)
+    sizes = with_rows(model.ir, checked.sizes, size)
     seed = next_seed(seed)
     raw = model.fitted.raw if model.fitted else start(model, sizes, checked.arrays, seed, backend)
     asked = functions.Query(targets, tuple(data or ()), guided=False)
@@ -257,7 +256,7 @@ def predictive(
     """See `ProbModel.posterior_predictive`."""
     rows = _rows(fitted, data or {})
     given, inputs, sizes = _given(fitted, data, rows, fallback=False)
-    sizes = _with_rows(fitted.model, sizes, size, rows, fitted.sizes)
+    sizes = with_rows(fitted.model, sizes, size, rows, fitted.sizes)
     guided = local != "prior" and _rowwise(fitted.model, given)
     asked = functions.Query(targets, given, guided_rows=guided)
     latents = tuple(name for name in fitted.latent if name not in given)
@@ -350,22 +349,6 @@ def _mapping(argument: str, given: object) -> None:
         raise KindError(WrongKind(argument=argument, expected="a dict of arrays", found=found))
 
 
-def start(
-    model: ProbModel,
-    sizes: Mapping[str, int],
-    arrays: Mapping[str, Array],
-    seed: int,
-    backend: str | None,
-) -> dict[str, Array]:
-    """The initial parameters of a model, on the reals."""
-    if not model.ir.params:
-        return {}
-    found = registry.backend(backend)
-    graph = layout(split.run(constrain.run(functions.parameters(model.ir, None)))[0])
-    module = found.load(found.emit_function(graph), "start")
-    return found.call(module, arrays, sizes, seed)
-
-
 def _rows(fitted: Results, data: Mapping[str, Any]) -> frozenset[str]:
     """The plates whose rows may be others than the fitted ones.
 
@@ -443,29 +426,6 @@ def _fixed(fitted: Results, rows: Collection[str]) -> dict[str, int]:
     """The sizes of the fit other than the numbers of rows of these plates."""
     open_ = {axis.size.name for axis in fitted.model.axes if axis.name in rows}
     return {name: value for name, value in fitted.sizes.items() if name not in open_}
-
-
-def _with_rows(
-    model: Graph,
-    sizes: Mapping[str, int],
-    size: int | None,
-    rows: Collection[str] | None = None,
-    default: Mapping[str, int] | None = None,
-) -> dict[str, int]:
-    """`sizes` with the number of rows of each plate, or of those in `rows`, that nothing fixed."""
-    result = dict(sizes)
-    for axis in model.axes:
-        if rows is not None and axis.name not in rows:
-            continue
-        name = axis.size.name
-        if name is not None and name not in result:
-            result[name] = size if size is not None else (default or {}).get(name, 1)
-        elif name is not None and size not in (None, result[name]):
-            expected = f"{result[name]}, as many rows as the data have"
-            raise QueryError(
-                BadNumber(argument="size_datamodel", expected=expected, found=str(size))
-            )
-    return result
 
 
 def _rowwise(model: Graph, given: tuple[str, ...]) -> bool:

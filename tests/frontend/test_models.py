@@ -173,7 +173,7 @@ def test_names_of_sites() -> None:
     inf.Normal(inf.Normal(0., 1.), 1.)
     """
     names = [site.name for site in body(lines).samples]
-    assert names == ("a c d e f g_h i k l_3 normal normal_1".split())
+    assert names == ("a c d e f g_h i k l_3 randvar_0 randvar_1".split())
 
 
 def test_sites_keep_their_names_before_other_nodes() -> None:

@@ -21,9 +21,10 @@ LAYERS = (
     ("ppc.emit",),
     ("ppc.compiler", "ppc.emit.program", "ppc.emit.module"),
     ("ppc.backend", "ppc.registry", "ppc.inference"),
-    ("ppc.eager",),
+    ("ppc.eager", "ppc.variables"),
     ("ppc.sessions",),
     ("ppc.api", "ppc.compiled", "ppc.roles", "ppc.explain", "ppc.tf"),
+    ("ppc.models",),
     ("ppc.testing",),
     ("ppc.commands", "ppc.cli"),
 )
