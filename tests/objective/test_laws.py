@@ -2,73 +2,142 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 from model_suite import NAMES, after, case, loss_after
 from ppc_frontend.api import compile_file
-from ppc_numpy import evaluate, random_inputs
+from ppc_numpy import evaluate, random_inputs, value_and_gradient
 
 from ppc.compiler import Options, compile_loss
 from ppc.diagnostics import CompileError
 from ppc.ir.nodes import Graph
+from ppc.objective.functions import Query, query
 
 N = 7  # rows: no multiple of a batch
 SUBSAMPLED = [name for name in NAMES if case(name).options.subsample]
+# Where a row's number is part of the model, rows cannot change places.
+NUMBERED = ("trend_loops",)
 
 
-def full_point(name: str) -> tuple[Graph, dict[str, np.ndarray]]:
-    """A loss, and inputs of it for all rows, each of weight 1.
+def plates_of(graph: Graph) -> list[str]:
+    """The plates of which a step sees a batch."""
+    return [axis.name for axis in graph.axes if axis.subsampled]
+
+
+def full_point(name: str) -> tuple[Graph, dict[str, np.ndarray], dict[str, int]]:
+    """A loss, inputs of it for all rows, each of weight 1, and its named sizes.
 
     What a batch cannot compute of itself, such as the numbers of its rows, is prepared from all.
     """
-    rng, known = np.random.default_rng(0), {"N": N}
     graphs = after(name, "stage").graphs
-    whole = random_inputs(loss_after(name, "objective"), rng, sizes=known, axis_sizes=known)
-    data = {node.name for node in loss_after(name, "objective").data}
-    given = {n: whole[n] for n in graphs["loss"].by_name() if n in data & set(whole)}
-    point = random_inputs(graphs["loss"], rng, sizes=known, axis_sizes=known, given=given)
+    loss, raw = graphs["loss"], loss_after(name, "objective")
+    plates = plates_of(loss)
+    known = {plate: N - i for i, plate in enumerate(plates)}
+    sizes = {loss.axis(plate).size.name or "": n for plate, n in known.items()}
+    rng = np.random.default_rng(0)
+    whole = random_inputs(raw, rng, sizes=sizes, axis_sizes=known)
+    data = {node.name for node in raw.data}
+    given = {n: whole[n] for n in loss.by_name() if n in data & set(whole)}
+    point = random_inputs(loss, rng, sizes=sizes, axis_sizes=known, given=given)
     if "prepare" in graphs:
         needed = {node.name: whole[node.name] for node in graphs["prepare"].data}
-        point |= evaluate(graphs["prepare"], needed, sizes=known, axis_sizes=known)
-    return graphs["loss"], {**point, "N_weight": np.ones(N)}
+        point |= evaluate(graphs["prepare"], needed, sizes=sizes, axis_sizes=known)
+    return loss, {**point, **{f"{p}_weight": np.ones(n) for p, n in known.items()}}, sizes
 
 
-def rows_of(graph: Graph, point: dict[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-    """The inputs of these rows: data, noise, and parameters with a row for each datum."""
+Rows = Mapping[str, np.ndarray]
+
+
+def rows_of(graph: Graph, point: dict[str, np.ndarray], rows: Rows) -> dict[str, np.ndarray]:
+    """The inputs of these rows of each plate: data, noise, and parameters with rows."""
     types = {node.name: node.type for node in graph.nodes}
-    return {
-        name: np.take(x, rows, axis=types[name].axes.index("N")) if "N" in types[name].axes else x
-        for name, x in point.items()
-    }
+    picked = dict(point)
+    for plate, own in rows.items():
+        for name, x in picked.items():
+            if plate in types[name].axes:
+                picked[name] = np.take(x, own, axis=types[name].axes.index(plate))
+    return picked
 
 
 @pytest.mark.parametrize("name", SUBSAMPLED)
 def test_the_mean_over_the_batches_of_an_epoch_is_the_full_loss(name: str) -> None:
-    graph, point = full_point(name)
-    whole = evaluate(graph, point, sizes={"N": N})
-    order = np.random.default_rng(1).permutation(N)
-    batches = [order[i::3] for i in range(3)]  # of 3, 2 and 2 rows
+    graph, point, sizes = full_point(name)
+    whole = evaluate(graph, point, sizes=sizes)
+    rng = np.random.default_rng(1)
+    orders = [rng.permutation(len(point[f"{plate}_weight"])) for plate in plates_of(graph)]
     means = dict.fromkeys(whole, 0.0)
-    for rows in batches:
-        padded = np.resize(rows, 3)
-        weight = np.where(np.arange(3) < len(rows), 3.0, 0.0)
-        batch = {**rows_of(graph, point, padded), "N_weight": weight}
-        for site, term in evaluate(graph, batch, sizes={"N": N}).items():
-            means[site] += float(term) / 3
+    numbers = [range(3 + i) for i in range(len(orders))]  # of the batches of each plate
+    every = list(itertools.product(*numbers))
+    for at in every:
+        rows, weights = {}, {}
+        for plate, order, i, all_ in zip(plates_of(graph), orders, at, numbers, strict=True):
+            own = order[i :: len(all_)]
+            width = -(-len(order) // len(all_))
+            rows[plate] = np.resize(own, width)
+            weights[f"{plate}_weight"] = np.where(np.arange(width) < len(own), len(all_), 0.0)
+        batch = rows_of(graph, point, rows) | weights
+        for site, term in evaluate(graph, batch, sizes=sizes).items():
+            means[site] += float(term) / len(every)
     for site, term in whole.items():
         np.testing.assert_allclose(means[site], term, rtol=1e-12, atol=1e-12, err_msg=site)
 
 
 @pytest.mark.parametrize("name", SUBSAMPLED)
-def test_the_order_of_the_rows_changes_nothing(name: str) -> None:
-    graph, point = full_point(name)
-    point["N_weight"] = np.random.default_rng(2).uniform(size=N)
-    moved = rows_of(graph, point, np.random.default_rng(3).permutation(N))
-    then, now = (evaluate(graph, p, sizes={"N": N}) for p in (point, moved))
-    for site, term in then.items():
-        np.testing.assert_allclose(now[site], term, rtol=1e-12, atol=1e-12, err_msg=site)
+def test_the_order_of_the_rows_is_that_of_what_is_local_and_nothing_else(name: str) -> None:
+    graph, point, sizes = full_point(name)
+    rng, orders = np.random.default_rng(3), {}
+    for plate in plates_of(graph):
+        n = len(point[f"{plate}_weight"])
+        point[f"{plate}_weight"] = rng.uniform(size=n)
+        orders[plate] = rng.permutation(n)
+    moved = rows_of(graph, point, orders)
+    floats = {node.name for node in graph.nodes if node.type.is_float}
+    wrt = [n for n in point if n in floats]  # parameters, noise, data, weights
+    for site, _ in graph.outputs:
+        then, slopes = value_and_gradient(graph, point, site, wrt, sizes=sizes)
+        now, others = value_and_gradient(graph, moved, site, wrt, sizes=sizes)
+        np.testing.assert_allclose(now, then, rtol=1e-12, atol=1e-12, err_msg=site)
+        for input_, slope in rows_of(graph, slopes, orders).items():
+            scale = np.abs(slope).max(initial=1.0)
+            what = f"{site} by {input_}"
+            np.testing.assert_allclose(
+                others[input_], slope, rtol=1e-9, atol=1e-11 * scale, err_msg=what
+            )
+
+
+@pytest.mark.parametrize("name", [name for name in SUBSAMPLED if name not in NUMBERED])
+def test_a_result_has_the_order_of_its_rows(name: str) -> None:
+    """Draws of the posterior and of predictions follow their rows; shared ones do not move."""
+    c = after(name, "layout")
+    model, guide = c.graphs["model"], c.graphs["guide"]
+    latents = tuple(s.name for s in model.samples if s.role == "latent")
+    observed = tuple(s.name for s in model.samples if s.role == "observed")
+    inputs = tuple(s.name for s in guide.samples if s.role == "observed")
+    for targets in (latents, observed):
+        if not targets:
+            continue
+        wants = ("sample", "log_prob")
+        asked = Query(targets, inputs, wants, guided_rows=True)
+        graph = query(model, guide, asked)
+        known = {plate: N - i for i, plate in enumerate(plates_of(model))}
+        sizes = {model.axis(p).size.name or "": n for p, n in known.items()} | {"draws": 2}
+        lengths = {**known, "draws": 2}
+        point = random_inputs(graph, np.random.default_rng(4), sizes=sizes, axis_sizes=lengths)
+        rng = np.random.default_rng(5)
+        orders = {plate: rng.permutation(n) for plate, n in known.items()}
+        then = evaluate(graph, point, sizes=sizes, axis_sizes=lengths)
+        moved = rows_of(graph, point, orders)
+        now = evaluate(graph, moved, sizes=sizes, axis_sizes=lengths)
+        nodes = dict(graph.outputs)
+        kept = rows_of(graph, {nodes[r]: x for r, x in then.items()}, orders)
+        for result, node in nodes.items():
+            np.testing.assert_allclose(
+                now[result], kept[node], rtol=1e-9, atol=1e-9, err_msg=result
+            )
 
 
 def compiled(tmp_path: Path, text: str, observed: tuple[str, ...], *, guide: bool = False,
