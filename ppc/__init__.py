@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ppc.api import Parameter as Parameter
     from ppc.api import ProbModel as ProbModel
     from ppc.api import datamodel as datamodel
+    from ppc.api import deterministic as deterministic
+    from ppc.api import factor as factor
     from ppc.api import mask as mask
     from ppc.api import observe as observe
     from ppc.api import plate as plate
@@ -48,7 +50,8 @@ _SESSIONS = (
     "set_session", "set_tf_run", "swap_session",
 )  # fmt: skip
 _API = (
-    "ModelFunction", "Parameter", "ProbModel", "datamodel", "mask", "observe", "plate", "probmodel",
+    "ModelFunction", "Parameter", "ProbModel", "datamodel", "deterministic", "factor", "mask",
+    "observe", "plate", "probmodel",
 )  # fmt: skip
 
 

@@ -120,6 +120,11 @@ class ProbModel:
         return expanded, self.params if self.fitted else initial(self, size)
 
     @property
+    def recorded(self) -> tuple[str, ...]:
+        """The names of the quantities that `inf.deterministic` records, in model order."""
+        return tuple(s.name for s in self.ir.sites if s.role == "deterministic")
+
+    @property
     def graph(self) -> nx.DiGraph[str]:
         """A networkx graph with an edge to each random variable from what it depends on.
 
@@ -225,7 +230,7 @@ class ProbModel:
         """
         from ppc.inference.query import prior
 
-        targets = self._targets(target_names)
+        targets = self._targets(target_names, (*self.sites, *self.recorded))
         _rows_argument(size_datamodel)
         return prior(self, targets, as_mapping(data), size_datamodel, seed=seed, backend=backend)
 
@@ -245,7 +250,8 @@ class ProbModel:
         from ppc.inference.query import posterior
 
         fitted = self._fitted("posterior")
-        targets = self._targets(target_names, fitted.latent, "not observed")
+        allowed = (*fitted.latent, *self.recorded)
+        targets = self._targets(target_names, allowed, "not observed")
         _local_argument(local)
         data = as_mapping(data)
         return posterior(fitted, targets, data, local=local, seed=seed, backend=backend)
@@ -272,7 +278,10 @@ class ProbModel:
         from ppc.inference.query import predictive
 
         fitted = self._fitted("posterior_predictive")
-        targets = self._targets(target_names, fitted.observed, "observed")
+        allowed = fitted.observed
+        if target_names is not None:
+            allowed = (*allowed, *self.recorded)
+        targets = self._targets(target_names, allowed, "observed")
         _rows_argument(size_datamodel)
         _local_argument(local)
         data = as_mapping(data)
@@ -324,26 +333,26 @@ class ProbModel:
     def _targets(
         self,
         names: str | Sequence[str] | None,
-        allowed: Sequence[str] | None = None,
+        allowed: Sequence[str],
         wanted: str = "",
     ) -> tuple[str, ...]:
         """The targets in model order. Raises QueryError for names that cannot be asked for."""
-        allowed = self.sites if allowed is None else tuple(allowed)
+        sites = tuple(s.name for s in self.ir.sites if s.role != "factor")
         if names is not None and not isinstance(names, Sequence):
             found, expected = type(names).__name__, "a name or a list of names"
             raise KindError(WrongKind(argument="target_names", expected=expected, found=found))
         if names is None or (not isinstance(names, str) and not len(names)):
-            return tuple(name for name in self.sites if name in allowed)
+            return tuple(name for name in sites if name in allowed)
         asked = (names,) if isinstance(names, str) else tuple(names)
-        unknown = [name for name in asked if name not in self.sites]
+        unknown = [name for name in asked if name not in sites]
         if unknown:
-            raise QueryError([UnknownTarget(name=str(n), sites=self.sites) for n in unknown])
+            raise QueryError([UnknownTarget(name=str(n), sites=sites) for n in unknown])
         wrong = [name for name in asked if name not in allowed]
         if wrong:
             raise QueryError(
                 [TargetRole(name=n, wanted=wanted, allowed=tuple(allowed)) for n in wrong]
             )
-        return tuple(name for name in self.sites if name in asked)
+        return tuple(name for name in sites if name in asked)
 
 
 def _local_argument(local: object) -> None:
@@ -375,6 +384,24 @@ def datamodel(size: int | None = None, name: str | None = None) -> AbstractConte
     from ppc.eager import plate
 
     return plate(size)
+
+
+def factor(value: Any, name: str | None = None) -> None:
+    """Add `value`, a number or one for each row of the plates around, to the log density.
+
+    Counted as a site is: for each row of its plates, and where masks around it allow. Draws of the
+    prior know nothing of it. Inside a model function only.
+    """
+    raise StateError(NotInModel(name="inf.factor"))
+
+
+def deterministic(value: Any, name: str | None = None) -> Any:
+    """Record `value` under a name, by default that of the variable it is assigned to.
+
+    `prior`, `posterior` and `posterior_predictive` return it like a site, and so do emitted
+    programs. Returns `value`. Inside a model function only.
+    """
+    raise StateError(NotInModel(name="inf.deterministic"))
 
 
 def mask(condition: Any) -> AbstractContextManager[None]:

@@ -86,7 +86,7 @@ class Step:
 
 def _roles(c: Compilation) -> Compilation:
     model = condition.run(c.graphs["model"], c.options.observed)
-    if not any(site.role == "observed" for site in model.samples):
+    if not any(site.role in ("observed", "factor") for site in model.sites):
         sites = tuple(site.name for site in model.samples)
         raise CompileError(NothingObserved(model=model.name, sites=sites))
     return c.put(model=model)

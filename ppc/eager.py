@@ -20,7 +20,7 @@ from ppc.compiler import as_function
 from ppc.diagnostics import CompileError, KindError, QueryError
 from ppc.diagnostics.command import NotAvailable, NoTruthValue
 from ppc.diagnostics.data import BadNumber, WrongKind
-from ppc.distributions import DISTRIBUTIONS, Distribution
+from ppc.distributions import DISTRIBUTIONS, Distribution, find
 from ppc.inference.methods import next_seed
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Sample
@@ -384,7 +384,7 @@ class RandomVariable(Tensor):
 
     @property
     def _row(self) -> Distribution:
-        return DISTRIBUTIONS[self.distribution]
+        return find(self.distribution)
 
     def _moment(self, name: str, seed: int | None) -> Any:
         function = getattr(self._row, name)

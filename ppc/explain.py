@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ppc.compiler import Compilation
 from ppc.diagnostics.notes import LoopUnrolled, LoopVectorised, NotBatched, Note, Prepared
-from ppc.ir.nodes import Graph, Param, Sample
+from ppc.ir.nodes import Graph, Param, Sample, is_random
 from ppc.ir.types import Axis
 from ppc.objective.support import in_words
 
@@ -18,7 +18,7 @@ def explained(c: Compilation) -> str:
     if loops := [n for n in c.notes if isinstance(n, LoopVectorised | LoopUnrolled)]:
         blocks.append(["loops", *map(_line, loops)])
     blocks += [_plate(axis, c) for axis in model.axes if axis.kind == "plate"]
-    blocks += [_site(site, c) for site in model.samples]
+    blocks += [_site(site, c) if is_random(site) else _quantity(site) for site in model.sites]
     if parameters := [*_parameters(guide), *_parameters(model)]:
         blocks.append(["parameters", *_columns(parameters)])
     if prepared := [note for note in c.notes if isinstance(note, Prepared)]:
@@ -52,6 +52,15 @@ def _site(site: Sample, c: Compilation) -> list[str]:
     lines.append(f"  guide   {own.distribution}, on the {in_words(guide, own)}")
     reasons = [n.message() for n in c.notes if n.about == site.name and n.code in _ESTIMATES]
     return [*lines, f"  term    {c.estimators[site.name]}: {'; '.join(reasons)}"]
+
+
+def _quantity(site: Sample) -> list[str]:
+    place = f"   {site.span}" if site.span else ""
+    said = {
+        "factor": "  term    minus its value",
+        "deterministic": "  recorded: in the results, not in the loss",
+    }
+    return [f"{site.role} {site.name}, {site.type}{place}", said[site.role]]
 
 
 _ESTIMATES = ("exact-kl", "drawn-no-closed-form", "drawn-own-noise")

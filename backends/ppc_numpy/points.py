@@ -116,10 +116,10 @@ def _aligned(machine: Machine, name: str, node: Node) -> Array:
 
 def _site(machine: Machine, node: Sample, rng: Generator) -> Array:
     """A value in the support of a site's distribution, whose bounds may need nodes of their own."""
-    from ppc.distributions import DISTRIBUTIONS
+    from ppc.distributions import find
     from ppc.distributions.base import support_of
 
-    distribution = DISTRIBUTIONS[node.distribution]
+    distribution = find(node.distribution)
     builder = Builder.like(machine.graph)
     builder.nodes = dict(machine.nodes)
     params = {name: builder.value(value) for name, value in node.args}

@@ -6,7 +6,18 @@ import itertools
 from dataclasses import replace
 
 from ppc.ir.build import Builder
-from ppc.ir.nodes import Attr, Data, Graph, Hyper, Node, Op, Param, Sample, rename_operands
+from ppc.ir.nodes import (
+    Attr,
+    Data,
+    Graph,
+    Hyper,
+    Node,
+    Op,
+    Param,
+    Sample,
+    is_random,
+    rename_operands,
+)
 from ppc.ir.sizes import Size
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
@@ -118,7 +129,8 @@ def final_names(ctx: Context) -> dict[str, str]:
     counts = {"randvar": 0, "parameter": 0}
     for node in later:
         hint = ctx.hints.get(node.name) or _plain(node)
-        if isinstance(node, Sample | Param) and node.name not in ctx.hints:
+        drawn = isinstance(node, Param) or (isinstance(node, Sample) and is_random(node))
+        if drawn and node.name not in ctx.hints:
             kind = "randvar" if isinstance(node, Sample) else "parameter"  # as InferPy calls them
             while (hint := f"{kind}_{counts[kind]}") in scratch.nodes:
                 counts[kind] += 1

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type, support_of
+from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type, find, support_of
 from ppc.distributions.supports import outside, same_up_to_boundary, words
 from ppc.ir.build import Value
-from ppc.ir.nodes import REAL, Data, Op, Sample, Support, operands
+from ppc.ir.nodes import REAL, Data, Op, Sample, Support, is_random, operands
 from ppc.ir.primitives import PRIMITIVES, RuleError, show
 from ppc.ir.types import Axis, Tensor
 from ppc.spans import Span
@@ -50,7 +50,7 @@ def sample(
     values = dict(zip(values, aligned, strict=True))
     plates = ctx.rows()
     for value, rank in zip(aligned, ranks, strict=True):
-        _outside(ctx, value, rank)
+        outside_plates(ctx, value, rank)
     _check(ctx, distribution, values, places)
     extra = shape(ctx, bound["sample_shape"])
     if extra and ctx.plates:
@@ -82,7 +82,7 @@ def sample(
     return value
 
 
-def _outside(ctx: Context, value: Value, event_rank: int) -> None:
+def outside_plates(ctx: Context, value: Value, event_rank: int) -> None:
     """Refuse a parameter that has a value for each row of a `with` plate that is closed."""
     open_, nodes = ctx.rows(), ctx.builder.nodes
     todo = [value.name] if value.type.rank > event_rank else []
@@ -117,9 +117,11 @@ def _is_probability(ctx: Context, value: Value) -> bool:
     todo = [value.name]
     for name in todo:
         node = ctx.builder.nodes[name]
-        if isinstance(node, Sample):
+        if isinstance(node, Sample) and not is_random(node):
+            todo.append(node.args[0][1])
+        elif isinstance(node, Sample):
             found = {name: ctx.builder.value(arg) for name, arg in node.args}
-            support = support_of(DISTRIBUTIONS[node.distribution], found)
+            support = support_of(find(node.distribution), found)
             simplex = support.kind == "simplex"
             return simplex or same_up_to_boundary(support, Support("unit_interval"))
         if isinstance(node, Op):
@@ -325,7 +327,7 @@ def _random_ancestor(ctx: Context, value: Value) -> bool:
     stack, seen = [value.name], set()
     while stack:
         node = ctx.builder.nodes[name := stack.pop()]
-        if isinstance(node, Sample):
+        if isinstance(node, Sample) and is_random(node):
             return True
         if name not in seen:
             seen.add(name)
@@ -379,7 +381,7 @@ def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Val
     while isinstance(node, Op) and node.primitive == "from_axis":
         rows.append(str(dict(node.attrs)["axis"]))
         node = ctx.builder.nodes[node.args[0]]
-    if not isinstance(node, Sample):
+    if not isinstance(node, Sample) or not is_random(node):
         ctx.refuse(wrong.NotASite(span=ctx.span, what=describe(variable)))
     if name is not None:
         ctx.sites_of[node.name] = claim(ctx, name)
@@ -394,7 +396,7 @@ def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Val
         ctx.refuse(wrong.NotKnown(span=ctx.span, what="data", found="what a random variable gives"))
     if beyond := [axis for axis in observed.type.axes if axis not in node.type.axes]:
         ctx.refuse(wrong.RowOutsidePlate(span=ctx.span, plate=beyond[0]))
-    support = DISTRIBUTIONS[node.distribution].support
+    support = find(node.distribution).support
     _inside(ctx, observed, support)
     try:
         both = ctx.builder.sizes().broadcast(observed.type.shape, node.type.shape)
@@ -434,5 +436,5 @@ def open_axis(ctx: Context, axis: Axis) -> None:
 
 
 def distribution(name: str) -> Distribution | None:
-    """A distribution by its name."""
+    """A distribution by the name that users call."""
     return DISTRIBUTIONS.get(name)

@@ -305,6 +305,23 @@ class TargetRole(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OfQuantity(Mistake):
+    """The density or the parameters of recorded quantities, which are no random variables."""
+
+    code: ClassVar[str] = "of-quantity"
+    names: tuple[str, ...]
+    call: str
+
+    def message(self) -> str:
+        return f"{self.call} is of random variables, and {listed(self.names)} is none: " + (
+            "a quantity that inf.deterministic records"
+        )
+
+    def help(self) -> str:
+        return "ask for its draws: .sample()"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NeedsRows(Mistake):
     """New rows asked of a guide or model that has parameters for the fitted rows only."""
 

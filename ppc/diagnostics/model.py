@@ -89,6 +89,21 @@ class GuideSiteUnknown(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactorInGuide(Mistake):
+    """A factor in a guide, which is a distribution and has to stay one."""
+
+    code: ClassVar[str] = "guide-factor"
+    name: str
+    guide: str
+
+    def message(self) -> str:
+        return f"the guide {self.guide} has the factor {self.name}, and so no density of its own"
+
+    def help(self) -> str:
+        return "a factor is a term of the model's density; move it there"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuideSiteMissing(Mistake):
     """A latent of P that Q does not cover."""
 

@@ -210,6 +210,23 @@ class MaskShape(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactorShape(Mistake):
+    """A term of the log density that is an array."""
+
+    code: ClassVar[str] = "factor-shape"
+    shape: str
+
+    def message(self) -> str:
+        return (
+            f"a factor is a number, or one number for each row of the plates around, and this has "
+            f"shape {self.shape}"
+        )
+
+    def help(self) -> str:
+        return "write what is meant by its elements: `np.sum(...)` of their terms, or a plate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateSite(Mistake):
     """Two sites or parameters of one name."""
 

@@ -27,6 +27,7 @@ from ppc.distributions.location_scale import CAUCHY, LAPLACE, NORMAL, STUDENT_T
 from ppc.distributions.multivariate import MULTIVARIATE_NORMAL_DIAG
 from ppc.distributions.simplex import DIRICHLET
 from ppc.distributions.supports import SUPPORTS as SUPPORTS
+from ppc.distributions.terms import DETERMINISTIC, FACTOR
 from ppc.distributions.transformed import MEAN_FIELD as MEAN_FIELD
 from ppc.distributions.transformed import TRANSFORMED_NORMALS
 
@@ -63,3 +64,12 @@ _ROWS = (
 )
 
 DISTRIBUTIONS: Mapping[str, Distribution] = {row.name: row for row in _ROWS}
+
+_OF_SITES: Mapping[str, Distribution] = {
+    **DISTRIBUTIONS, FACTOR.name: FACTOR, DETERMINISTIC.name: DETERMINISTIC,
+}  # fmt: skip
+
+
+def find(name: str) -> Distribution:
+    """The distribution of a site by the name in its node. Raises KeyError."""
+    return _OF_SITES[name]

@@ -14,7 +14,8 @@ from ppc import __version__
 from ppc.compiler import Compilation, FitDefaults, as_function, pipeline_text
 from ppc.diagnostics import CompileError
 from ppc.diagnostics.model import NothingToFit
-from ppc.ir.nodes import Data, Graph, Noise, Op, Param, Sample, is_named
+from ppc.ir.nodes import Data, Graph, Noise, Op, Param, Sample, is_named, is_random, observed_node
+from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
 from ppc.objective import functions
@@ -222,8 +223,11 @@ def _noise(c: Compilation) -> Iterator[NoiseArray]:
 
 def _sites(c: Compilation) -> Iterator[SiteRow]:
     guide = {site.name: site for site in c.graphs["guide"].samples}
-    for site in c.graphs["model"].samples:
+    for site in c.graphs["model"].sites:
         note = ""
+        if not is_random(site):
+            yield SiteRow(site.name, _flat_text(site), site.role, "", "")
+            continue
         if site.role == "latent":
             note = f"guide {guide[site.name].distribution}, {c.estimators[site.name]}"
         yield SiteRow(site.name, _flat_text(site), site.role, site.distribution, note)
@@ -236,13 +240,18 @@ def _flat_text(site: Sample) -> str:
 
 def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:
     """The predictors of a fitted pair."""
-    sites = tuple(s.name for s in model.samples)
+    recorded = tuple(s.name for s in model.sites if s.role == "deterministic")
+    sites = tuple(s.name for s in model.sites if s.role != "factor")
     latents = tuple(s.name for s in model.samples if s.role == "latent")
     observed = tuple(s.name for s in model.samples if s.role == "observed")
     inputs = tuple(s.name for s in guide.samples if s.role == "observed")
+    # A quantity that reads observed sites is of what was observed.
+    own = {s.name for s in model.samples if observed_node(s) is not None}
+    read = {*inputs, *reached(model, recorded, samples=False)} - own
+    seen = tuple(name for name in observed if name in read)
     asked = {
         "sample_prior": (None, Query(sites)),
-        "posterior": (guide, Query(latents, inputs, guided_rows=True)),
+        "posterior": (guide, Query((*latents, *recorded), seen, guided_rows=True)),
         "predict": (guide, Query(observed, inputs, guided_rows=True)),
         "predict_mean": (guide, Query(observed, inputs, ("mean",), guided_rows=True)),
     }

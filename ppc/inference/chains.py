@@ -26,7 +26,7 @@ from ppc.diagnostics.chains import (
     NotOnTheReals,
 )
 from ppc.diagnostics.render import render_all
-from ppc.distributions import DISTRIBUTIONS, SUPPORTS
+from ppc.distributions import SUPPORTS, find
 from ppc.inference.chained import Chained
 from ppc.inference.fit import checked_data, warn_of_another, without_missing
 from ppc.inference.methods import next_seed
@@ -108,7 +108,7 @@ def _refuse(graph: Graph) -> None:
             name=s.name, distribution=s.distribution, discrete=s.type.dtype != "f32", span=s.span
         )
         for s in latents
-        if not SUPPORTS[DISTRIBUTIONS[s.distribution].support.kind].bijection
+        if not SUPPORTS[find(s.distribution).support.kind].bijection
     ]
     if mistakes:
         raise CompileError(mistakes)

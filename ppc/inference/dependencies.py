@@ -21,7 +21,7 @@ def parents(graph: Graph) -> dict[str, tuple[str, ...]]:
     """
     nodes = graph.by_name()
     found = {}
-    for site in graph.samples:
+    for site in graph.sites:
         todo = [name for _, name in site.args]
         seen: set[str] = set()
         while todo:
@@ -57,7 +57,10 @@ def dependencies(graph: Graph) -> nx.DiGraph[str]:
     return made
 
 
-_COLOURS = {"latent": "white", "observed": "lightgrey", "parameter": "lightblue"}
+_COLOURS = {
+    "latent": "white", "observed": "lightgrey", "parameter": "lightblue",
+    "factor": "lightyellow", "deterministic": "whitesmoke",
+}  # fmt: skip
 
 
 def draw(graph: nx.DiGraph[str]) -> Axes:

@@ -206,7 +206,7 @@ def checked_data(
     ready: Compilation | None = None,
 ) -> Checked:
     """The data of a fit. Raises KindError, or DataError with every mistake in them."""
-    own = any(observed_node(site) for site in model.samples)
+    own = any(observed_node(site) or site.role == "factor" for site in model.sites)
     if isinstance(data, Mapping) and not data and not own:
         raise DataError(NoData(names=tuple(entries(model))))
     given = {**arguments, **data} if isinstance(data, Mapping) else data

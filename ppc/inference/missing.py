@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ppc.diagnostics import DataError
 from ppc.diagnostics.base import Mistake
 from ppc.diagnostics.data import MissingIsRead, PartlyMissing
-from ppc.distributions import DISTRIBUTIONS
+from ppc.distributions import find
 from ppc.ir.nodes import Data, Graph, Node, Op, Sample, mask_node, operands
 from ppc.ir.types import Tensor
 from ppc.records import dataclass
@@ -57,7 +57,7 @@ def dropped(model: Graph, guide: Graph | None, data: Mapping[str, Any]) -> Seen:
         if lacking is None:
             continue
         readers = _readers(model, site.name) or (_readers(guide, site.name) if guide else "")
-        rank = min(DISTRIBUTIONS[site.distribution].event_rank, lacking.ndim)
+        rank = min(find(site.distribution).event_rank, lacking.ndim)
         event = tuple(range(-rank, 0))
         gone = lacking.any(axis=event)
         if readers:
@@ -102,7 +102,7 @@ def _masked(model: Graph, sites: tuple[str, ...]) -> tuple[Graph, dict[str, str]
             while name in taken:
                 name += "_1"
             masks[node.name] = name
-            rank = node.type.rank - DISTRIBUTIONS[node.distribution].event_rank
+            rank = node.type.rank - find(node.distribution).event_rank
             type_ = Tensor("bool", node.type.axes, node.type.shape[:rank])
             nodes.append(Data(name=name, type=type_, span=node.span))
             own = mask_node(node)

@@ -15,7 +15,7 @@ from ppc import registry
 from ppc.compiler import as_function
 from ppc.diagnostics import DataError, KindError, QueryError
 from ppc.diagnostics.chains import DensityOfChains, OtherRows
-from ppc.diagnostics.data import BadNumber, MissingData, NeedsRows, WrongKind
+from ppc.diagnostics.data import BadNumber, MissingData, NeedsRows, OfQuantity, WrongKind
 from ppc.inference.chained import Chained
 from ppc.inference.data import check, entries, guide_arguments
 from ppc.inference.methods import VI, next_seed, positive_integer
@@ -99,8 +99,9 @@ class Query:
         """
         if set(self.asked.drawn).intersection(self.asked.targets):
             raise QueryError(DensityOfChains())
+        variables = self._variables("log_prob")
         scored = self._run(("log_prob",), 1)
-        values = {name: scored[f"{name}.log_prob"][0] for name in self.asked.targets}
+        values = {name: scored[f"{name}.log_prob"][0] for name in variables}
         return self._simplified(values, simplify_result)
 
     def sum_log_prob(self) -> Any:
@@ -124,10 +125,11 @@ class Query:
                     argument="The argument 'names'", expected="None, a list or a dict", found=found
                 )
             )
-        computed = set(self.asked.targets) - set(self.asked.drawn)
+        variables = self._variables("parameters")
+        computed = set(variables) - set(self.asked.drawn)
         found_values = self._run(("parameters",), 1) if computed else {}
         values: dict[str, dict[str, Array]] = {}
-        for name in self.asked.targets:
+        for name in variables:
             prefix = f"{name}.parameters."
             own = {
                 k.removeprefix(prefix): v[0]
@@ -139,6 +141,14 @@ class Query:
             wanted = names.get(name) if isinstance(names, dict) else names
             values[name] = {k: v for k, v in own.items() if wanted is None or k in wanted}
         return self._simplified(values, simplify_result)
+
+    def _variables(self, call: str) -> tuple[str, ...]:
+        """The targets that are random variables. Raises QueryError where there is none."""
+        recorded = {s.name for s in self.model.sites if s.role == "deterministic"}
+        found = tuple(name for name in self.asked.targets if name not in recorded)
+        if self.asked.targets and not found:
+            raise QueryError(OfQuantity(names=self.asked.targets, call=call))
+        return found
 
     def _simplified(self, values: dict[str, Any], simplify: bool) -> Any:
         return next(iter(values.values())) if simplify and len(values) == 1 else values
@@ -192,7 +202,7 @@ class Query:
     def _elements(self) -> int:
         """Numbers in one draw of all sites."""
         total = 0
-        for site in self.model.samples:
+        for site in self.model.sites:
             dims = [*(self.model.axis(a).size for a in site.type.axes), *site.type.shape]
             total += int(np.prod([d.evaluate(self.sizes) or 1 for d in dims]))
         return total
@@ -221,7 +231,7 @@ def prior(
         sizes,
         backend,
         Random(seed),
-        len(targets) == len(model.sites),
+        set(targets) >= set(model.sites),
     )
 
 
@@ -240,7 +250,7 @@ def posterior(
     guided = local == "guide" or (local != "prior" and _rowwise(fitted.model, given))
     asked = functions.Query(targets, given, guided_rows=guided)
     about = _About(data or {}, inputs, sizes, rows, targets)
-    return _query(fitted, asked, about, local, len(fitted.latent), seed=seed, backend=backend)
+    return _query(fitted, asked, about, local, fitted.latent, seed=seed, backend=backend)
 
 
 def predictive(
@@ -261,7 +271,7 @@ def predictive(
     asked = functions.Query(targets, given, guided_rows=guided)
     latents = tuple(name for name in fitted.latent if name not in given)
     about = _About(data or {}, inputs, sizes, rows, latents)
-    return _query(fitted, asked, about, local, len(fitted.observed), seed=seed, backend=backend)
+    return _query(fitted, asked, about, local, fitted.observed, seed=seed, backend=backend)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +290,7 @@ def _query(
     asked: functions.Query,
     about: _About,
     local: str | VI,
-    possible: int,
+    possible: tuple[str, ...],
     *,
     seed: int | None,
     backend: str | None,
@@ -309,7 +319,7 @@ def _query(
         about.sizes,
         backend,
         Random(seed),
-        len(asked.targets) == possible,
+        set(asked.targets) >= set(possible),
         states,
     )
 

@@ -96,11 +96,12 @@ def _observing(model: Graph, given: Collection[str], known: Collection[str]) -> 
     """The model of what is given: other observed sites go, as nobody saw them."""
     nodes = model.by_name()
     kept: list[str] = []
-    for site in model.samples:
+    for site in model.sites:
         own = observed_node(site)
         above = reached(model, [own], samples=False) if own else set()
         arguments = [name for name in above if isinstance(nodes[name], Data)]
         seen = own is not None and all(name in known for name in arguments)
+        seen = seen or _known_factor(model, site, known)
         if site.role == "latent" or site.name in given or seen:
             kept.append(site.name)
     needed = reached(model, kept, samples=False)
@@ -114,6 +115,14 @@ def _observing(model: Graph, given: Collection[str], known: Collection[str]) -> 
         return node
 
     return replace(model, nodes=tuple(marked(n) for n in model.nodes if n.name in needed))
+
+
+def _known_factor(model: Graph, site: Sample, known: Collection[str]) -> bool:
+    """Whether a site is a factor whose data are at hand."""
+    if site.role != "factor":
+        return False
+    above = reached(model, [site.name], samples=False)
+    return all(d.name in known for d in model.data if d.name in above)
 
 
 def _guiding(guide: Graph, model: Graph, known: Collection[str]) -> Graph:

@@ -7,7 +7,8 @@
            | Param(name, init, support, free)         an optimised quantity
            | State(name, init, update)                carried from step to step, not optimised
            | Noise(name, kind, site, args, sampler)   normal | uniform | gumbel | draw
-           | Sample(name, distribution, args, attrs, role)   latent | observed
+           | Sample(name, distribution, args, attrs, role)   latent | observed | factor
+                                                             | deterministic
            | Op(name, primitive, args, attrs)         a deterministic tensor operation
            | Region(name, kind, args, carry, body, output)   scan | cond | accumulate: nested
     type   = Tensor(dtype, axes, shape)               see types.py; its axes are plates and kin
@@ -34,7 +35,7 @@ Scalar = bool | int | float
 Attr = Scalar | str | Size | None | tuple["Attr", ...]
 ConstValue = Scalar | tuple["ConstValue", ...]
 
-Role = Literal["latent", "observed"]
+Role = Literal["latent", "observed", "factor", "deterministic"]
 NoiseKind = Literal["normal", "uniform", "gumbel", "draw"]
 RegionKind = Literal["scan", "cond", "accumulate"]
 Origin = Literal["site", "argument", "weight", "prepared", "parameter"]
@@ -128,7 +129,11 @@ class Noise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A random variable; its type's axes are its plates. The node's value is the draw."""
+    """A random variable; its type's axes are its plates. The node's value is the draw.
+
+    Two roles are no random variables: what a `factor` is given is a term of the log density, and
+    a `deterministic` is what it is given, under a name by which results report it.
+    """
 
     name: str
     type: Tensor
@@ -194,6 +199,11 @@ class Graph:
     @property
     def samples(self) -> tuple[Sample, ...]:
         """The random variables, in model order."""
+        return tuple(node for node in self.sites if is_random(node))
+
+    @property
+    def sites(self) -> tuple[Sample, ...]:
+        """The random variables, factors and recorded quantities, in model order."""
         return tuple(node for node in self.nodes if isinstance(node, Sample))
 
     @property
@@ -232,6 +242,11 @@ def operands(node: Node) -> tuple[str, ...]:
         case State():
             return (node.init,)
     return ()
+
+
+def is_random(site: Sample) -> bool:
+    """Whether a site is a random variable, not a factor or a recorded quantity."""
+    return site.role in ("latent", "observed")
 
 
 def is_named(node: Node) -> bool:

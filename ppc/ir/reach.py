@@ -12,7 +12,7 @@ def reached(graph: Graph, roots: Iterable[str], *, samples: bool = True) -> set[
     nodes = graph.by_name()
     todo = list(roots)
     if samples:
-        todo += [node.name for node in graph.samples]
+        todo += [node.name for node in graph.sites]
     seen: set[str] = set()
     while todo:
         name = todo.pop()

@@ -270,10 +270,11 @@ class _Verifier:
     def sample(self, node: Sample) -> None:
         """Parameters, alternatives and type, by the registry of distributions."""
         # The registry is built on graphs; late imports break the circle.
-        from ppc.distributions import DISTRIBUTIONS
+        from ppc.distributions import find
 
-        distribution = DISTRIBUTIONS.get(node.distribution)
-        if distribution is None:
+        try:
+            distribution = find(node.distribution)
+        except KeyError:
             self.report(f"there is no distribution {node.distribution}")
             return
         wrong = list(_wrong_parameters(distribution, [name for name, _ in node.args]))
@@ -298,7 +299,8 @@ class _Verifier:
         tail = node.type.shape[node.type.rank - drawn.rank :]
         # More leading dimensions than the parameters have are a sample shape.
         fits = drawn.rank <= node.type.rank and _agree(drawn, node.type.with_shape(tail), sizes)
-        if not fits or (distribution.dtype == "f32" and node.type.dtype != "f32"):
+        floats = distribution.dtype == "f32" and node.role != "deterministic"
+        if not fits or (floats and node.type.dtype != "f32"):
             self.report(f"draws are {drawn.with_dtype(distribution.dtype)}, not {node.type}")
         mask = mask_node(node)
         if mask is not None:
@@ -388,7 +390,7 @@ class _Verifier:
         outer = _reach(
             [
                 *(name for _, name in graph.outputs),
-                *(name for node in graph.samples for name in operands(node)),
+                *(name for node in graph.sites for name in operands(node)),
             ],
             {n.name: () if isinstance(n, Param | State) else operands(n) for n in graph.nodes},
         )

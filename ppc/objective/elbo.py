@@ -1,7 +1,7 @@
 """The negative evidence lower bound, term by term.
 
 For each latent site the divergence of guide from model, for each observed site the negative log
-density, both at one draw of the guide:
+density, for each factor minus its value, all at one draw of the guide:
 
     loss = sum over latents of [log q(z) - log p(z | parents)] - sum over observed of log p(x | z)
 
@@ -91,8 +91,12 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
         terms[site.name] = -total if site.role == "observed" else total
         return value
 
+    def factor(site: Sample, value: Value) -> None:
+        term = rename(builder, where_counted(builder, site, value), f"lp_{site.name}")
+        terms[site.name] = -weighted_sum(builder, term, site.type, 0)
+
     inline(builder, guide, in_guide)
-    inline(builder, model, in_model)
+    inline(builder, model, in_model, factor=factor)
     for name, term in terms.items():
         builder.output(name, term)
     return Loss(builder.build(), estimators, tuple(notes))

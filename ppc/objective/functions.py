@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from ppc.distributions import BIJECTIONS, DISTRIBUTIONS, SUPPORTS, Distribution, support_of
+from ppc.distributions import BIJECTIONS, SUPPORTS, Distribution, find, support_of
 from ppc.distributions.bijections import Bijection
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
@@ -49,9 +49,16 @@ def log_density(model: Graph) -> Graph:
         terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
         return value
 
-    inline(builder, model, scored)
+    inline(builder, model, scored, factor=lambda site, v: terms.append(_factor(builder, site, v)))
     builder.output("log_density", functools.reduce(operator.add, terms))
     return builder.build()
+
+
+def _factor(builder: Builder, site: Sample, value: Value) -> Value:
+    """The sum of a factor's values over its plates, where they count."""
+    term = rename(builder, score.where_counted(builder, site, value), f"lp_{site.name}")
+    term = on_plates(builder, term, site, site.type.shape)
+    return ops.sum_axes(ops.sum_all(term), term.type.axes)
 
 
 def _give_sites(builder: Builder, model: Graph, *, drawn: bool = False) -> None:
@@ -120,7 +127,7 @@ def guide_parameters(guide: Graph) -> Graph:
 def has_unconstrained_form(model: Graph) -> bool:
     """Whether every latent is continuous and its support has a bijection from the reals."""
     latents = (site for site in model.samples if site.role == "latent")
-    return all(SUPPORTS[DISTRIBUTIONS[s.distribution].support.kind].bijection for s in latents)
+    return all(SUPPORTS[find(s.distribution).support.kind].bijection for s in latents)
 
 
 def constrain(model: Graph, *, draws: bool = False) -> Graph:
@@ -185,7 +192,7 @@ def unconstrained_log_density(model: Graph) -> Graph:
         terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
         return value
 
-    inline(builder, model, scored)
+    inline(builder, model, scored, factor=lambda site, v: terms.append(_factor(builder, site, v)))
     builder.output("unconstrained_log_density", functools.reduce(operator.add, terms))
     return builder.build()
 
@@ -236,7 +243,8 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
 
     Outputs are `NAME.sample`, `NAME.mean` (over the draws, of the distribution's mean given its
     parents: a Rao-Blackwellised average; of labels, their probabilities), `NAME.log_prob`
-    (elementwise, batch-shaped) and `NAME.parameters.PARAMETER`, for each target NAME.
+    (elementwise, batch-shaped) and `NAME.parameters.PARAMETER`, for each target NAME. A recorded
+    quantity has no density and no parameters.
     """
     builder = _whole(model, guide, "query", draws=True)
     for site in model.samples:
@@ -275,7 +283,18 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
             _outputs(builder, site, dist, args, value, asked, scored=value)
         return value
 
-    inline(builder, model, in_model)
+    def recorded(site: Sample, value: Value) -> None:
+        if site.name not in asked.targets:
+            return
+        value = on_plates(builder, value, site, site.type.shape)
+        if "sample" in asked.wants:
+            builder.output(f"{site.name}.sample", _with_draws(builder, value))
+        if "mean" in asked.wants:
+            mean = ops.cast(value, "f32")
+            varies = DRAWS in mean.type.axes
+            builder.output(f"{site.name}.mean", _averaged(builder, mean) if varies else mean)
+
+    inline(builder, model, in_model, recorded=recorded)
     return builder.build()
 
 

@@ -5,18 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from ppc.distributions import DISTRIBUTIONS, Distribution, NoiseSource
+from ppc.distributions import Distribution, NoiseSource, find
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Data, Graph, Hyper, Op, Param, Sample, Stage, State, rename_operands
+from ppc.ir.nodes import (
+    Data,
+    Graph,
+    Hyper,
+    Op,
+    Param,
+    Sample,
+    Stage,
+    State,
+    is_random,
+    rename_operands,
+)
 
 Site = Callable[[Sample, Distribution, Mapping[str, Value]], Value]
+Quantity = Callable[[Sample, Value], None]
 
 
-def inline(builder: Builder, graph: Graph, site: Site) -> dict[str, str]:
+def inline(
+    builder: Builder,
+    graph: Graph,
+    site: Site,
+    *,
+    factor: Quantity | None = None,
+    recorded: Quantity | None = None,
+) -> dict[str, str]:
     """Append `graph`, calling `site(sample, distribution, parameters)` for each random variable.
 
-    Types are inferred anew, so that what `site` returns may have further named axes. Data and
-    hyperparameters that the builder has by name are shared. Returns the new names by the old.
+    `factor` and `recorded` see the value of each factor and recorded quantity. Types are inferred
+    anew, so that what `site` returns may have further named axes. Data and hyperparameters that
+    the builder has by name are shared. Returns the new names by the old.
     """
     env: dict[str, str] = {}
     for node in graph.nodes:
@@ -30,12 +50,26 @@ def inline(builder: Builder, graph: Graph, site: Site) -> dict[str, str]:
                     given = {p: builder.value(env[v]) for p, v in node.args}
                     node = rename_operands(node, env)
                     assert isinstance(node, Sample)
-                    env[node.name] = site(node, DISTRIBUTIONS[node.distribution], given).name
+                    if is_random(node):
+                        env[node.name] = site(node, find(node.distribution), given).name
+                    else:
+                        _quantity(builder, node, given["value"], factor, recorded)
+                        env[node.name] = given["value"].name
                 case Data() | Hyper() if node.name in builder.nodes:
                     env[node.name] = node.name
                 case _:
                     builder.copy(node, env)
     return env
+
+
+def _quantity(
+    builder: Builder, node: Sample, value: Value,
+    factor: Quantity | None, recorded: Quantity | None,
+) -> None:  # fmt: skip
+    builder.suggest(value, node.name)
+    see = factor if node.role == "factor" else recorded
+    if see is not None:
+        see(node, value)
 
 
 def draw(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 
-from ppc.distributions import DISTRIBUTIONS, Distribution, support_of
+from ppc.distributions import Distribution, find, support_of
 from ppc.distributions.membership import inside
 from ppc.distributions.supports import SUPPORTS
 from ppc.ir import ops
@@ -120,7 +120,7 @@ def in_words(graph: Graph, of: Sample | Param) -> str:
     support = of.support if isinstance(of, Param) else None
     if isinstance(of, Sample):
         args = {parameter: builder.value(name) for parameter, name in of.args}
-        support = support_of(DISTRIBUTIONS[of.distribution], args)
+        support = support_of(find(of.distribution), args)
     assert support is not None
     sizes = {name: value for name, value in graph.hypers if value}
     return SUPPORTS[support.kind].describe(*(_words(builder, b, sizes) for b in support.bounds))

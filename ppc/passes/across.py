@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.model import AcrossBatch
 from ppc.ir.nodes import Const, Data, Graph, Hyper, Node, Op, Param, Sample, operands
+from ppc.ir.reach import reached
 from ppc.spans import Span
 
 _CROSSING = frozenset(("take_axis", "from_axis", "to_axis", "reduce_axis", "axis_index"))
@@ -43,9 +44,14 @@ def _mistakes(graph: Graph) -> Iterator[Mistake]:
     subsampled = {axis.name for axis in graph.axes if axis.subsampled}
     nodes = graph.by_name()
     known: set[str] = set()
+    # What only is recorded is computed when it is asked for, of all rows.
+    terms = reached(graph, [s.name for s in graph.sites if s.role != "deterministic"],
+                    samples=False)  # fmt: skip
     for node in graph.nodes:
         if _is_known(node, known):
             known.add(node.name)
+        elif node.name not in terms:
+            continue
         elif plate := crossed(node, subsampled):
             found = _source(nodes, node, known)
             yield AcrossBatch(
@@ -61,10 +67,10 @@ _WORDS: dict[type[Node], str] = {Sample: "the variable", Param: "the parameter"}
 
 def _is_known(node: Node, known: set[str]) -> bool:
     """Whether a node depends on the data alone."""
-    if isinstance(node, Sample):
+    if isinstance(node, Sample) and node.role != "deterministic":
         return node.role == "observed"
     return isinstance(node, Const | Data | Hyper) or (
-        isinstance(node, Op) and known.issuperset(node.args)
+        isinstance(node, Op | Sample) and known.issuperset(operands(node))
     )
 
 
@@ -73,7 +79,9 @@ def _source(nodes: dict[str, Node], node: Node, known: set[str]) -> Node:
     todo = list(operands(node))
     for name in todo:
         found = nodes[name]
-        if isinstance(found, Sample | Param) and name not in known:
+        if isinstance(found, Sample) and found.role == "deterministic":
+            todo.extend(operands(found))
+        elif isinstance(found, Sample | Param) and name not in known:
             return found
         todo.extend(operands(found))
     return node

@@ -28,6 +28,7 @@ class Batched:
 def run(model: Graph, subsample: Collection[str]) -> Batched:
     """Mark the plates of `subsample` that observed rows fill."""
     observed = {a for s in model.samples if s.role == "observed" for a in s.type.axes}
+    observed |= _of_factors(model)
     axes = tuple(
         replace(axis, subsampled=axis.name in subsample and axis.name in observed)
         for axis in model.axes
@@ -38,8 +39,15 @@ def run(model: Graph, subsample: Collection[str]) -> Batched:
 def plates(model: Graph, observed: Collection[str]) -> tuple[str, ...]:
     """The plate whose rows make batches: the outermost one of open size that data fill."""
     filled = {a for s in model.samples if s.name in observed for a in s.type.axes}
+    filled |= _of_factors(model)
     rows = [axis.name for axis in model.axes if axis.name in filled and axis.size.value is None]
     return tuple(rows[:1])
+
+
+def _of_factors(model: Graph) -> set[str]:
+    """The plates of factors of which there are data."""
+    factors = {a for s in model.sites if s.role == "factor" for a in s.type.axes}
+    return factors.intersection(a for data in model.data for a in data.type.axes)
 
 
 def _notes(axes: Collection[Axis], observed: Collection[str]) -> Iterator[NotBatched]:

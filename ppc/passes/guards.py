@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ppc.distributions import DISTRIBUTIONS
+from ppc.distributions import find
 from ppc.ir.nodes import (
     Const,
     Data,
@@ -59,7 +59,7 @@ Conditions = frozenset[Atom]
 def run(graph: Graph) -> Graph:
     """The graph with guarded operands."""
     chooses = any(isinstance(n, Op) and n.primitive == "where" for n in graph.nodes)
-    if not chooses and all(mask_node(site) is None for site in graph.samples):
+    if not chooses and all(mask_node(site) is None for site in graph.sites):
         return graph
     return _Guards(graph).run()
 
@@ -162,7 +162,7 @@ class _Guards:
         if mask is None:
             return node
         atoms = self._atoms(mask, True)
-        distribution = DISTRIBUTIONS[node.distribution]
+        distribution = find(node.distribution)
         args = []
         for parameter, name in node.args:
             declared = distribution.parameter(parameter)
@@ -291,12 +291,12 @@ def _is(node: Node, kind: str) -> bool:
     if isinstance(node, Const):
         return True
     if isinstance(node, Sample):
-        return DISTRIBUTIONS[node.distribution].support.kind == kind
+        return find(node.distribution).support.kind == kind
     return False
 
 
 def _has_event(site: Sample) -> bool:
-    return bool(DISTRIBUTIONS[site.distribution].event_rank)
+    return bool(find(site.distribution).event_rank)
 
 
 def _axes(node: Op) -> set[str]:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from ppc import distributions
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.model import (
+    FactorInGuide,
     GuidePlates,
     GuideShape,
     GuideSiteMissing,
@@ -22,7 +23,7 @@ from ppc.diagnostics.model import (
     GuideSupport,
     NotReparameterised,
 )
-from ppc.distributions import DISTRIBUTIONS
+from ppc.distributions import find
 from ppc.distributions.supports import within, words
 from ppc.ir.build import Builder
 from ppc.ir.nodes import (
@@ -57,7 +58,8 @@ def run(guide: Graph, model: Graph) -> Graph:
     guide = replace(
         guide,
         nodes=tuple(
-            replace(n, role=roles[n.name]) if isinstance(n, Sample) else n for n in guide.nodes
+            replace(n, role=roles.get(n.name, n.role)) if isinstance(n, Sample) else n
+            for n in guide.nodes
         ),
     )
     equal = Sizes({**model.sizes, **guide.sizes}, list(guide.equalities))
@@ -82,6 +84,9 @@ def _site_sets(guide: Graph, model: Graph) -> Iterator[Mistake]:
             yield GuideSiteUnknown(
                 name=q.name, guide=guide.name, model=model.name, latents=latents, span=q.span
             )
+    for q in guide.sites:
+        if q.role == "factor":
+            yield FactorInGuide(name=q.name, guide=guide.name, span=q.span)
     for p in model.samples:
         if p.role == "latent" and p.name not in covered:
             yield GuideSiteMissing(name=p.name, guide=guide.name, model=model.name, span=p.span)
@@ -109,7 +114,7 @@ def _mismatches(guide: Graph, model: Graph, equal: Sizes) -> Iterator[Mistake]:
         if q.role == "observed":
             continue
         yield from _support(q, p, guide, model)
-        if not DISTRIBUTIONS[q.distribution].reparameterised:
+        if not find(q.distribution).reparameterised:
             yield NotReparameterised(name=q.name, distribution=q.distribution, span=q.span)
 
 
@@ -240,7 +245,7 @@ def support_of(site: Sample, graph: Graph) -> Support:
     builder = Builder.like(graph)
     builder.nodes.update(nodes)
     args = {parameter: builder.value(name) for parameter, name in site.args}
-    support = distributions.support_of(DISTRIBUTIONS[site.distribution], args)
+    support = distributions.support_of(find(site.distribution), args)
     return replace(support, bounds=tuple(_number(builder, bound) for bound in support.bounds))
 
 

@@ -22,7 +22,7 @@ import math
 
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.model import NoMeanField
-from ppc.distributions import BIJECTIONS, DISTRIBUTIONS, MEAN_FIELD, SUPPORTS, draw_type
+from ppc.distributions import BIJECTIONS, MEAN_FIELD, SUPPORTS, draw_type, find
 from ppc.distributions.supports import words
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
@@ -67,7 +67,7 @@ def _start(
     builder: Builder, site: Sample, support: Support, model: Graph, env: dict[str, str]
 ) -> tuple[Value, Value]:
     """Where a factor starts on the reals: its location, and its scale."""
-    dist = DISTRIBUTIONS[site.distribution]
+    dist = find(site.distribution)
     prior = _fixed_arguments(builder, site, model, env)
     location, width = builder.full(0.0, site.type), None
     if dist.transform:  # a Normal on the reals itself
@@ -121,7 +121,7 @@ def _factor(
     sites: set[str],
 ) -> None:
     """The parameters of a site and its factor; none is called like another of the sites."""
-    location, scale, *bounds = (p.name for p in DISTRIBUTIONS[family].parameters)
+    location, scale, *bounds = (p.name for p in find(family).parameters)
     names = [f"{site.name}_{end}" for end in ("loc", "scale")]
     names = [f"{name}_{builder.name}" if name in sites else name for name in names]
     args = {
@@ -131,6 +131,6 @@ def _factor(
     for name, bound in zip(bounds, support.bounds, strict=True):
         assert not isinstance(bound, str)
         args[name] = builder.const(float(bound))
-    type_ = draw_type(DISTRIBUTIONS[family], args, plates=site.type.axes)
+    type_ = draw_type(find(family), args, plates=site.type.axes)
     builder.reserved.discard(site.name)
     builder.sample(site.name, family, args, type_)

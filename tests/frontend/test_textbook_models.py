@@ -76,6 +76,17 @@ HORSESHOE_IN_PLATES = """
     with inf.plate("rows", N):
         y = inf.Normal(beta[item] * x, 0.7)
     """
+# What Stan's users write: `target +=`, for all and by row.
+PENALISED = """
+    w = inf.Normal(0., 2.)
+    for j in range(J):
+        b[j] = inf.Normal(0., 1.)
+        inf.factor(-np.abs(b[j]) ** 3)
+    inf.factor(-100. * np.sum(b) ** 2, name="centred")
+    for n in range(N):
+        level[n] = inf.deterministic(w * x[n] + b[item[n]])
+        inf.factor(-0.5 * (y[n] - level[n]) ** 4)
+    """
 ROWS = 'person: Int[Array, "N"], item: Int[Array, "N"], I, J'
 ITEMS = 'item: Int[Array, "N"], x: Float[Array, "N"], J'
 
@@ -111,6 +122,12 @@ def horseshoe(v: Values) -> float:
     return float(found + stats.norm.logpdf(v["y"], v["beta"][v["item"]] * v["x"], 0.7).sum())
 
 
+def penalised(v: Values) -> float:
+    found = stats.norm.logpdf(v["w"], 0, 2) + stats.norm.logpdf(v["b"]).sum()
+    found -= (np.abs(v["b"]) ** 3).sum() + 100 * v["b"].sum() ** 2
+    return float(found - 0.5 * ((v["y"] - v["w"] * v["x"] - v["b"][v["item"]]) ** 4).sum())
+
+
 # Arguments, lines, the shapes of the float inputs, the density by SciPy.
 Shapes = dict[str, tuple[int, ...]]
 ABILITIES: Shapes = {"ability": (4,), "difficulty": (3,)}
@@ -125,6 +142,10 @@ MODELS: dict[str, tuple[str, str, Shapes, Callable[[Values], float]]] = {
         ITEMS, HORSESHOE, {"tau": (), "scale": (3,), "beta": (3,), "x": (5,), "y": (5,)}, horseshoe,
     ),
 }  # fmt: skip
+MODELS["penalised"] = (
+    'item: Int[Array, "N"], x: Float[Array, "N"], y: Float[Array, "N"], J', PENALISED,
+    {"w": (), "b": (3,), "x": (5,), "y": (5,)}, penalised,
+)  # fmt: skip
 MODELS["radon in plates"] = (ITEMS, RADON_IN_PLATES, *MODELS["radon"][2:])
 MODELS["horseshoe in plates"] = (ITEMS, HORSESHOE_IN_PLATES, *MODELS["horseshoe"][2:])
 POSITIVE = {"tau", "scale", "slope"}

@@ -17,9 +17,12 @@ CLASSES = {c.__name__: c for c in (nodes.Graph, nodes.Support, types.Tensor, *ge
 def grammar() -> dict[str, tuple[list[str], str]]:
     """Class name to its fields and the remark behind them."""
     assert nodes.__doc__ is not None
-    rule = re.compile(r"^ +(?:\w+ +=|\|) *(\w+)\(([\w, ]*)\) *(.*)$", re.MULTILINE)
+    # A list of kinds may go on in a line of its own: `| kind`.
+    rule = re.compile(
+        r"^ +(?:\w+ +=|\|) *(\w+)\(([\w, ]*)\) *(.*(?:\n +\| [\w ]+$)?)", re.MULTILINE
+    )
     found = rule.findall(nodes.__doc__)
-    return {name: (fields.split(", "), remark) for name, fields, remark in found}
+    return {name: (fields.split(", "), " ".join(remark.split())) for name, fields, remark in found}
 
 
 def test_the_grammar_names_every_class() -> None:

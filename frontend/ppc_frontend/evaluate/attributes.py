@@ -32,7 +32,9 @@ from ppc_frontend.values import (
 from ppc_frontend.vocabulary import builders
 
 # What `ppc` itself offers inside a model.
-OWN = ("Parameter", "datamodel", "mask", "observe", "plate", "probmodel")
+OWN = (
+    "Parameter", "datamodel", "deterministic", "factor", "mask", "observe", "plate", "probmodel",
+)  # fmt: skip
 _LAYERS = {f"tensorflow.{name}": row for name, row in layer_rows().items()}
 
 METHODS: dict[str, str] = {  # of graph values, to NumPy's functions

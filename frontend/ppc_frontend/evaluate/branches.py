@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ppc.distributions import find
 from ppc.ir.affine import Position
 from ppc.ir.build import Value
 from ppc.ir.nodes import Sample, rename_operands
@@ -382,9 +383,9 @@ class Fork:
         for (parameter, first), (_, second) in zip(one.args, two.args, strict=True):
             chosen = self.choose(builder.value(first), builder.value(second))
             args.append((parameter, chosen.name))
-        distribution = sites.distribution(one.distribution)
-        assert distribution is not None
-        mask = sites.masked(ctx, one.type, distribution.event_rank)
+        mask = {}
+        if one.role != "deterministic":
+            mask = sites.masked(ctx, one.type, find(one.distribution).event_rank)
         if one.name in ctx.observed:
             seen = self.choose(ctx.observed[one.name], ctx.observed.pop(two.name))
             ctx.observed[one.name] = tensor(ctx, seen, one.type.dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from ppc_frontend import layers, sites, vocabulary, wrong
+from ppc_frontend import layers, quantities, sites, vocabulary, wrong
 from ppc_frontend.context import Context, Places
 from ppc_frontend.evaluate.attributes import METHODS, is_known, layer_row, unknown
 from ppc_frontend.evaluate.indexed import Indexed, append, refuse_use
@@ -67,6 +67,9 @@ def _call_own(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str,
     if name == "observe":
         bound = base.bind(ctx, "inf.observe", "variable, value, name=None", args, kwargs)
         return sites.observe(ctx, **bound)
+    if name in ("deterministic", "factor"):
+        bound = base.bind(ctx, f"inf.{name}", "value, name=None", args, kwargs)
+        return getattr(quantities, name)(ctx, **bound)
     if name == "layers.Sequential":
         bound = base.bind(ctx, "inf.layers.Sequential", "layers=None, name=None", args, kwargs)
         return layers.make_sequential(ctx, **bound)
