@@ -9,7 +9,10 @@ it gives a tensor that can be drawn. What such programs call besides (`tf.Sessio
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
+
+from ppc import optimizers as _known
 
 
 class TensorFlowName:
@@ -57,7 +60,18 @@ def _nothing(*args: Any, **kwargs: Any) -> None:
     """What has no state to act on."""
 
 
+def _made_optimizers() -> dict[str, Callable[..., Any]]:
+    heads = ("tf.train", "tf.compat.v1.train")
+    own: dict[str, Callable[..., Any]] = {}
+    for name in _known.TRAIN:
+        own |= {f"{head}.{name}": partial(_known.train, name) for head in heads}
+    return own | {
+        f"tf.keras.optimizers.{name}": partial(_known.keras, name) for name in _known.KERAS
+    }
+
+
 _OWN: Mapping[str, Callable[..., Any]] = {
+    **_made_optimizers(),
     "tf.Session": _session,
     "tf.InteractiveSession": _session,
     "tf.set_random_seed": _seed,

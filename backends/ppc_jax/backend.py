@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ppc.backend import Backend, Chains, ChainSettings
 from ppc.diagnostics import KindError, StateError
 from ppc.diagnostics.command import BadOptimizer, NoDevice
+from ppc.optimizers import known, of_keras
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,7 +91,12 @@ class JaxRunner:
             yield
 
     def optimizer(self, given: object) -> object:
-        """A `GradientTransformation` of optax, as it is."""
+        """A `GradientTransformation` of optax, as it is; others in its form."""
+        from ppc_jax.optimizers import adapted
+
+        own = known(given) or of_keras(given)
+        if own is not None:
+            return adapted(own)
         parts = (getattr(given, "init", None), getattr(given, "update", None))
         if not isinstance(given, type) and all(map(callable, parts)):
             return given
@@ -99,7 +105,7 @@ class JaxRunner:
             BadOptimizer(
                 found=found or type(given).__name__,
                 backend="jax",
-                expected="an optax optimiser (an optax.GradientTransformation)",
+                expected="an optax optimiser (an optax.GradientTransformation), or one of tf.train",
                 example="optax.adam(0.01)",
             )
         )

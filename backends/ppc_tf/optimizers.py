@@ -7,6 +7,7 @@ from typing import Any
 
 from ppc.diagnostics import KindError
 from ppc.diagnostics.command import BadOptimizer
+from ppc.optimizers import Optimizer, known
 from ppc.records import dataclass
 
 Tree = Any  # nested tuples of tensors
@@ -70,6 +71,9 @@ def adapted(optimizer: object) -> object:
 
     Raises KindError for what is neither of Keras nor has `init` and `update`.
     """
+    own = known(optimizer)
+    if own is not None:
+        return _ruled(own)
     if not isinstance(optimizer, type):
         # As methods: the functions of optax, which are fields, take other arguments.
         if all(callable(getattr(type(optimizer), part, None)) for part in ("init", "update")):
@@ -81,10 +85,47 @@ def adapted(optimizer: object) -> object:
         BadOptimizer(
             found=found or type(optimizer).__name__,
             backend="tensorflow",
-            expected="an optimiser of Keras 3",
+            expected="an optimiser of Keras 3 or tf.train",
             example="keras.optimizers.Adam(0.01)",
         )
     )
+
+
+class RuledOptimizer:
+    """An optimiser that ppc defines, as functions of its state: the count of steps, then slots."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._optimizer = optimizer
+
+    def init(self, params: Tree) -> Tree:
+        """The state before the first step."""
+        import tensorflow as tf
+
+        def first(value: float) -> Tree:
+            return tf.nest.map_structure(lambda p: tf.fill(tf.shape(p), tf.cast(value, p.dtype)),
+                                         params)  # fmt: skip
+
+        return (tf.zeros((), tf.int32), *map(first, self._optimizer.slots()))
+
+    def update(self, grads: Tree, state: Tree, params: Tree) -> tuple[Tree, Tree]:
+        """The parameters after a step, and the state."""
+        import tensorflow as tf
+
+        count, *slots = state
+        count = count + 1
+        leaves = [tf.nest.flatten(tree) for tree in (params, grads, *slots)]
+        moved = [
+            self._optimizer.step(tf, tf.cast(count, leaf[0].dtype), *leaf)
+            for leaf in zip(*leaves, strict=True)
+        ]
+        parts = zip(*moved, strict=True) if moved else [()] * (1 + len(slots))
+        trees = [tf.nest.pack_sequence_as(params, list(part)) for part in parts]
+        return trees[0], (count, *trees[1:])
+
+
+@functools.cache
+def _ruled(optimizer: Optimizer) -> RuledOptimizer:
+    return RuledOptimizer(optimizer)
 
 
 @functools.cache

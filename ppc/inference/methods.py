@@ -12,6 +12,7 @@ from ppc.compiler import MEANFIELD
 from ppc.diagnostics import DataError, KindError
 from ppc.diagnostics.command import BadGuide, GuideTakesParameters, UnknownFamily
 from ppc.diagnostics.data import BadNumber, WrongKind
+from ppc.optimizers import named
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,12 +52,14 @@ class VI:
         qmodel: the guide: a model with its hyperparameters, a function without parameters that
             returns or is one, or None or "meanfield" for one inferred from the model.
         loss: "ELBO".
-        optimizer: None or "AdamOptimizer" for Adam, or an optimiser of the backend's library, such
-            as `optax.lamb(0.01)`. It sees the parameters as the emitted program's `Params`, on the
-            reals; those with a row for each datum apart, as the rows of the batch. A second fit
-            with the same object compiles nothing; a new object, equal or not, compiles the loop.
+        optimizer: None or "AdamOptimizer" for Adam; another name of `tf.train`, such as
+            "RMSPropOptimizer"; an optimiser of `tf.train` or Keras; or one of the backend's
+            library, such as `optax.lamb(0.01)`. It sees the parameters as the emitted program's
+            `Params`, on the reals; those with a row for each datum apart, as the rows of the batch.
+            A second fit with the same object compiles nothing; a new object of optax or Keras,
+            equal or not, compiles the loop.
         epochs: passes over the data.
-        learning_rate: of Adam.
+        learning_rate: of an optimiser that is given by name, or of Adam.
 
     Raises KindError (a TypeError) or DataError (a ValueError) for arguments that make no sense.
     """
@@ -76,9 +79,11 @@ class VI:
         self.loss = loss
         if loss != "ELBO":
             raise DataError(BadNumber(argument="loss", expected="'ELBO'", found=repr(loss)))
-        self.optimizer = None if isinstance(optimizer, str) and optimizer == ADAM else optimizer
         self.epochs = positive_integer("epochs", epochs)
         self.learning_rate = positive_number("learning_rate", learning_rate)
+        if isinstance(optimizer, str):
+            optimizer = None if optimizer == ADAM else named(optimizer, self.learning_rate)
+        self.optimizer = optimizer
         self._losses: NDArray[np.float32] | None = None
 
     @property

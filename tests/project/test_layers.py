@@ -20,6 +20,7 @@ LAYERS = (
     ("ppc.objective", "ppc.passes"),
     ("ppc.emit",),
     ("ppc.compiler", "ppc.emit.program", "ppc.emit.module"),
+    ("ppc.optimizers",),
     ("ppc.backend", "ppc.registry", "ppc.inference"),
     ("ppc.eager", "ppc.variables"),
     ("ppc.sessions",),
@@ -33,8 +34,22 @@ RANK = {prefix: rank for rank, row in enumerate(LAYERS) for prefix in row}
 # What the packages beside ppc may import of it, and of each other.
 BESIDE = {
     "ppc_frontend": ("ppc.records", "ppc.spans", "ppc.diagnostics", "ppc.ir", "ppc.distributions"),
-    "ppc_jax": ("ppc.records", "ppc.diagnostics", "ppc.ir", "ppc.emit", "ppc.backend"),
-    "ppc_tf": ("ppc.records", "ppc.diagnostics", "ppc.ir", "ppc.emit", "ppc.backend"),
+    "ppc_jax": (
+        "ppc.records",
+        "ppc.diagnostics",
+        "ppc.ir",
+        "ppc.emit",
+        "ppc.backend",
+        "ppc.optimizers",
+    ),
+    "ppc_tf": (
+        "ppc.records",
+        "ppc.diagnostics",
+        "ppc.ir",
+        "ppc.emit",
+        "ppc.backend",
+        "ppc.optimizers",
+    ),
     "ppc_numpy": ("ppc.records", "ppc.diagnostics", "ppc.ir", "ppc.distributions"),
 }
 
