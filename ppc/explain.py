@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ppc.compiler import Compilation
-from ppc.diagnostics.notes import LoopUnrolled, LoopVectorised, NotBatched, Note, Prepared
+from ppc.diagnostics.notes import (
+    LoopCarries,
+    LoopUnrolled,
+    LoopVectorised,
+    NotBatched,
+    Note,
+    Prepared,
+)
 from ppc.ir.nodes import Graph, Param, Sample, is_random
 from ppc.ir.types import Axis
 from ppc.objective.support import in_words
@@ -15,7 +22,7 @@ def explained(c: Compilation) -> str:
     """The text of `ppc explain`, for a finished compilation."""
     model, guide = c.graphs["model"], c.graphs["guide"]
     blocks = [[f"model {model.name}, guide {guide.name}"]]
-    if loops := [n for n in c.notes if isinstance(n, LoopVectorised | LoopUnrolled)]:
+    if loops := [n for n in c.notes if isinstance(n, LoopVectorised | LoopUnrolled | LoopCarries)]:
         blocks.append(["loops", *map(_line, loops)])
     blocks += [_plate(axis, c) for axis in model.axes if axis.kind == "plate"]
     blocks += [_site(site, c) if is_random(site) else _quantity(site) for site in model.sites]

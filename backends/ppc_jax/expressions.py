@@ -9,11 +9,24 @@ Nothing fixes a width: floats are float32 or, under `jax_enable_x64`, float64.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from ppc.diagnostics import InternalError
+from ppc.emit.scans import Scan, together
 from ppc.emit.table import Operation, Row, Table, along, shared_rows
-from ppc.emit.tree import Expr, Import, ImportFrom, Name, call
+from ppc.emit.tree import (
+    Assign,
+    Constant,
+    Expr,
+    Import,
+    ImportFrom,
+    Name,
+    Param,
+    Stmt,
+    Tuple,
+    call,
+)
 from ppc.ir.sizes import Size
 from ppc_jax.helpers import HELPERS
 
@@ -83,6 +96,18 @@ def _one_hot(op: Operation) -> Expr:
     return call("jax.nn.one_hot", op.args[0], op.size(cast(Size, op.attrs["depth"])))
 
 
+def _scan(parts: Scan) -> list[Stmt]:
+    """`lax.scan`: a round gives what the next one reads, and what is kept of it."""
+    def_ = parts.round("carry", "row", [together(parts.following), together(parts.results)])
+    if not parts.rows:
+        def_ = replace(def_, params=(def_.params[0], Param("_")))
+    arrays = together(parts.arrays) if parts.arrays else Constant(None)
+    length = {} if parts.arrays else {"length": parts.length}
+    scan = call("lax.scan", Name(parts.function), together(parts.first), arrays, **length)
+    targets = together([Name(name) for name in parts.targets])
+    return [def_, Assign(Tuple((Name("_"), targets)), scan)]
+
+
 TABLE = Table(
     module="jnp",
     rows={
@@ -98,4 +123,5 @@ TABLE = Table(
         "one_hot": _one_hot,
     },
     helpers=HELPERS,
+    scan=_scan,
 )

@@ -22,7 +22,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from ppc.diagnostics import InternalError
-from ppc.ir.nodes import Graph, Sample, State
+from ppc.ir.nodes import Graph, Lag, Sample, State
 from ppc.ir.text import print_graph
 from ppc.records import dataclass
 from ppc_numpy.machine import Machine
@@ -138,6 +138,9 @@ def _results(graph: Graph) -> dict[str, str]:
             found |= {f"{p} of {node.name}": arg for p, arg in node.args}
         elif isinstance(node, State):
             found[f"the next {node.name}"] = node.update
+        elif isinstance(node, Lag):
+            found[f"what {node.name} reads"] = node.of
+            found |= {f"{node.name} in front, {i}": name for i, name in enumerate(node.init)}
     return found
 
 

@@ -9,11 +9,24 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ppc.diagnostics import InternalError
-from ppc.ir.nodes import Const, Data, Graph, Hyper, Node, Noise, Op, Param, Region, Sample, State
+from ppc.ir.nodes import (
+    Const,
+    Data,
+    Graph,
+    Hyper,
+    Lag,
+    Node,
+    Noise,
+    Op,
+    Param,
+    Region,
+    Sample,
+    State,
+)
 from ppc.ir.primitives import PRIMITIVES as ROWS
 from ppc.ir.types import DType
 from ppc_numpy.environment import Environment
-from ppc_numpy.region import run_region
+from ppc_numpy.region import pull_region, run_region
 from ppc_numpy.rules import Array, Call, Rule, place, unbroadcast, unplace
 from ppc_numpy.table import PRIMITIVES
 
@@ -113,7 +126,7 @@ class Machine:
                 return np.asarray(self.env.sizes[node.name])
             case Region():
                 return run_region(node, self)
-            case Data() | Hyper() | Noise() | Sample():
+            case Data() | Hyper() | Noise() | Sample() | Lag():
                 raise InternalError(
                     f"{self.graph.name} needs a value for the {type(node).__name__.lower()} "
                     f"node {node.name}: {node.type}"
@@ -171,9 +184,6 @@ class Machine:
                 g = sums.get(node.name)
                 if g is None or node.name not in active or not self._passes(node):
                     continue
-                if isinstance(node, Region):
-                    raise NotImplementedError(f"the derivative of a {node.kind} region")
-                assert isinstance(node, Op)
                 for name, part in self._back(node, g, active):
                     sums[name] = sums[name] + part if name in sums else part
         for name in wanted - set(sums):
@@ -192,7 +202,14 @@ class Machine:
                 active.add(node.name)
         return active
 
-    def _back(self, node: Op, g: Array, active: set[str]) -> Iterable[tuple[str, Array]]:
+    def _back(self, node: Node, g: Array, active: set[str]) -> Iterable[tuple[str, Array]]:
+        if isinstance(node, Region):
+            back = pull_region(node, g, self)
+            return [(name, part) for name, part in back if name in active]
+        assert isinstance(node, Op)
+        return self._back_op(node, g, active)
+
+    def _back_op(self, node: Op, g: Array, active: set[str]) -> Iterable[tuple[str, Array]]:
         rule, call, args = self._call(node)
         if rule.vjp is None:
             return

@@ -17,7 +17,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from ppc.ir.build import Builder
-from ppc.ir.nodes import Data, Graph, Hyper, Node, Noise, Param, Sample, State, Support
+from ppc.ir.nodes import Data, Graph, Hyper, Lag, Node, Noise, Param, Sample, State, Support
 from ppc_numpy.environment import Shape
 from ppc_numpy.machine import Machine
 from ppc_numpy.rules import Array, place
@@ -53,7 +53,7 @@ def complete(machine: Machine, rng: Generator) -> None:
 
 def is_input(node: Node) -> bool:
     """Whether a node's value comes from outside, or may."""
-    return isinstance(node, (Data, Hyper, Noise, Param, Sample, State))
+    return isinstance(node, (Data, Hyper, Lag, Noise, Param, Sample, State))
 
 
 def is_parameter(node: Node) -> bool:

@@ -7,11 +7,14 @@ what has no input is `FLOAT`, which a program defines.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from ppc.diagnostics import InternalError
+from ppc.emit.scans import Scan, together
 from ppc.emit.table import Operation, Row, Table, select, shared_rows
 from ppc.emit.tree import (
+    Assign,
     BinaryOperator,
     BinOp,
     Comparator,
@@ -22,6 +25,7 @@ from ppc.emit.tree import (
     ImportFrom,
     List,
     Name,
+    Stmt,
     UnaryOp,
     call,
     dotted,
@@ -294,6 +298,23 @@ _COMPARATORS: dict[str, Comparator] = {
 }  # fmt: skip
 _OF_NUMBERS = frozenset("abs sign relu".split())
 
+
+def _scan(parts: Scan) -> list[Stmt]:
+    """`tf.scan`, which keeps all that a round gives to the next one, and nothing else."""
+    further = [i for i, kept in enumerate(parts.results) if kept not in parts.following]
+    given = (*parts.following, *(parts.results[i] for i in further))
+    blank = (call("tf.zeros", parts.shapes[i], DTYPES[parts.dtypes[i]]) for i in further)
+    names = {given.index(kept): own for kept, own in zip(parts.results, parts.targets, strict=True)}
+    targets = tuple(Name(names.get(i, "_")) for i in range(len(given)))
+    unread = replace(parts, carry=(*parts.carry, *("_" for _ in further)))
+    arrays = together(parts.arrays) if parts.arrays else call("tf.range", parts.length)
+    first = together((*parts.first, *blank))
+    return [
+        unread.round("carry", "row" if parts.rows else "_", given),
+        Assign(together(targets), call("tf.scan", Name(parts.function), arrays, first)),
+    ]
+
+
 TABLE = Table(
     module="tf",
     rows={
@@ -350,4 +371,5 @@ TABLE = Table(
     helpers=HELPERS,
     constant=constant,
     numbers=False,
+    scan=_scan,
 )

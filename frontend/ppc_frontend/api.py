@@ -374,6 +374,7 @@ def _found(ctx: Context, assumed: Assumptions, *, first: bool) -> Assumptions:
         numeric=assumed.numeric | frozenset(() if ctx.mistakes else numbers),
         plates=plates if first else plates & assumed.plates,  # fewer each time, so it ends
         order=assumed.order,
+        carried=assumed.carried | ctx.carried,
     )
     return found if assumed.order and found == assumed else replace(found, order=_order(ctx))
 

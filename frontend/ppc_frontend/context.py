@@ -14,7 +14,7 @@ from ppc.ir.build import Builder, Operand, Value
 from ppc.ir.nodes import Attr, Const, ConstValue, Data, Op
 from ppc.ir.primitives import PRIMITIVES, RuleError, show
 from ppc.ir.sizes import Size
-from ppc.ir.types import Axis
+from ppc.ir.types import Axis, Tensor
 from ppc.records import dataclass
 from ppc.spans import Span
 from ppc_frontend import wrong
@@ -31,6 +31,15 @@ class Unrolled:
 
 
 @dataclass(frozen=True, slots=True)
+class Carry:
+    """What a loop carries from round to round under a name, and its type without axes."""
+
+    loop: Span
+    name: str
+    type: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class Assumptions:
     """What an evaluation takes for granted and finds out only at its end; then it runs again."""
 
@@ -40,6 +49,7 @@ class Assumptions:
     plates: frozenset[tuple[str, str]] = frozenset()
     order: tuple[str, ...] = ()  # of the plates, where their nesting tells another than their use
     unrolled: frozenset[Unrolled] = frozenset()  # loops that cannot be evaluated once
+    carried: frozenset[Carry] = frozenset()  # what loops carry that has not its first value's type
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +123,8 @@ class Context:
     loop: list[int] = field(default_factory=list)  # the rounds of the unrolled loops around
     loops: list[Loop] = field(default_factory=list)  # those around that are evaluated once
     unrolled: set[Unrolled] = field(default_factory=set)  # loops found not to be so
+    carried: set[Carry] = field(default_factory=set)  # found to have another type than was thought
+    readings: list[Any] = field(default_factory=list)  # of earlier rounds, not settled yet
     notes: list[Note] = field(default_factory=list)  # what became of each loop
     orders: dict[str, tuple[str, ...]] = field(
         default_factory=dict

@@ -246,3 +246,21 @@ class AcrossBatch(Mistake):
         if self.spread:
             return f"make {self.name!r} inside the plate {self.plate}: it then has a row there"
         return f"take batches of another plate than {self.plate}, or let every step see all rows"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnInRounds(Mistake):
+    """A variable that reads its own earlier rounds and whose draws have no base noise."""
+
+    code: ClassVar[str] = "drawn-in-rounds"
+    name: str
+    sampler: str
+
+    def message(self) -> str:
+        return (
+            f"{self.name!r} reads earlier rounds of the loop that it is in, and a draw of its kind "
+            f"({self.sampler}) cannot be made inside of one"
+        )
+
+    def help(self) -> str:
+        return "its density can be computed, and it can be observed; give data for it in queries"

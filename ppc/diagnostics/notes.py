@@ -66,7 +66,7 @@ class NotBatched(Note):
     """A plate of which every step sees all rows."""
 
     code: ClassVar[str] = "not-batched"
-    reason: Literal["not asked", "no data", "fixed size", "another plate"]
+    reason: Literal["not asked", "no data", "fixed size", "another plate", "in order"]
 
     def message(self) -> str:
         why = {
@@ -74,6 +74,7 @@ class NotBatched(Note):
             "no data": "no observed site is in it, so there are no rows to take",
             "fixed size": "its size is a fixed number",
             "another plate": "batches are taken from another plate",
+            "in order": "a row reads others, which a batch would lack",
         }[self.reason]
         return f"plate {self.about} is not batched: {why}"
 
@@ -113,3 +114,20 @@ class LoopUnrolled(Note):
 
     def message(self) -> str:
         return f"the loop over {self.about} is unrolled: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopCarries(Note):
+    """A loop whose rounds read earlier ones, and what that makes of it."""
+
+    code: ClassVar[str] = "loop-carries"
+    what: str  # the reading, as written
+    by: int  # how many rounds back
+    drawn: bool  # whether it is of a random variable, whose value a density is given
+
+    def message(self) -> str:
+        back = "the round before" if self.by == 1 else f"{self.by} rounds before"
+        reads = f"the loop over {self.about} reads `{self.what}` of {back}"
+        if self.drawn:
+            return f"{reads}: a slice where values are scored, a scan where they are drawn"
+        return f"{reads}: it is computed round by round, in a scan"

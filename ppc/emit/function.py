@@ -18,9 +18,10 @@ from ppc.diagnostics import InternalError
 from ppc.emit.expressions import flat
 from ppc.emit.literals import comment
 from ppc.emit.names import Names
+from ppc.emit.scans import Scan
 from ppc.emit.table import Operation, Table, size_expr
-from ppc.emit.tree import Assign, BinOp, Comment, Expr, List, Name, Stmt, number
-from ppc.ir.nodes import Const, ConstValue, Graph, Hyper, Node, Op, is_named, operands
+from ppc.emit.tree import Assign, BinOp, Comment, Expr, List, Name, Stmt, Tuple, number
+from ppc.ir.nodes import Const, ConstValue, Graph, Hyper, Node, Op, Region, is_named, operands
 from ppc.ir.sizes import Size
 from ppc.records import dataclass
 from ppc.spans import Span
@@ -139,6 +140,8 @@ class _Body:
         for node in reversed(self.graph.nodes):
             if uses[node.name] and node.name not in self.exprs:
                 uses.update(operands(node))
+                if isinstance(node, Region):  # what all rounds read has a name before them
+                    uses.update(operands(node))
         return uses
 
     def _node(self, node: Node, nodes: Mapping[str, Node], uses: int) -> None:
@@ -152,6 +155,8 @@ class _Body:
                     self.exprs[node.name] = expr
             case Op():
                 self._operation(node, nodes, uses)
+            case Region():
+                self._scan(node, nodes)
             case Hyper(name=name) if name in self.sizes or name in self.graph.sizes:
                 self.host.add(name)
                 self.exprs[name] = self._size(Size.of(name))
@@ -187,6 +192,58 @@ class _Body:
             return all(op.host)
         plain = isinstance(expr, BinOp) and expr.left is op.args[0]
         return all(op.host) and (plain or node.primitive in _COMPARISONS) and bool(op.args)
+
+    def _scan(self, node: Region, nodes: Mapping[str, Node]) -> None:
+        """All results of a loop: the regions that differ from this one in the output alone."""
+        if self.table.scan is None or node.kind != "scan":
+            raise InternalError(f"the table of {self.table.module} has no region {node.kind}")
+        same = [
+            other
+            for other in self.graph.nodes
+            if isinstance(other, Region)
+            and (other.args, other.carry, other.body) == (node.args, node.carry, node.body)
+        ]
+        self._provenance(node.span)
+        carried = dict(node.carry)
+        inputs: dict[str, Expr] = {}
+        names: dict[bool, dict[str, str]] = {True: {}, False: {}}
+        operand: dict[str, Expr] = {}
+        host: set[str] = set()
+        for outer, inner in zip(node.args, node.body.data, strict=True):
+            rowwise = nodes[outer].type.rank == inner.type.rank + 1
+            if inner.name in carried or rowwise:
+                own = names[inner.name in carried][inner.name] = self.names.fresh(inner.name)
+                operand[own], inputs[inner.name] = self.result(outer), Name(own)
+            else:
+                inputs[inner.name] = self.exprs[outer]
+                if outer in self.host:
+                    host.add(inner.name)
+        body = _Body(
+            node.body, self.table, inputs, self.sizes, self.names, self.source_comments,
+            self.indent + 4, host=host, lines=self.lines,
+        )  # fmt: skip
+        body.run()
+        results = dict(node.body.outputs)
+        targets = {other.name: self.names.fresh(_scanned(other)) for other in same}
+        carry, rows = (tuple(names[each].values()) for each in (True, False))
+        statements = self.table.scan(
+            Scan(
+                function=self.names.fresh(f"{_scanned(same[0])}_round"),
+                carry=carry, rows=rows,
+                first=tuple(operand[name] for name in carry),
+                arrays=tuple(operand[name] for name in rows),
+                length=self._size(node.type.shape[0]),
+                body=tuple(body.statements),
+                following=tuple(body.result(results[carried[name]]) for name in names[True]),
+                results=tuple(body.result(results[other.output]) for other in same),
+                shapes=tuple(Tuple(tuple(map(self._size, o.type.shape[1:]))) for o in same),
+                dtypes=tuple(other.type.dtype for other in same),
+                targets=tuple(targets.values()),
+            )
+        )  # fmt: skip
+        self.statements += statements
+        for other in same:
+            self.exprs[other.name] = Name(targets[other.name])
 
     def _bind(self, node: Node, expr: Expr, *, inline: bool) -> None:
         """Keep an expression for where it is used, or assign it to a name."""
@@ -236,6 +293,10 @@ class _Body:
         if key not in self.lines:
             self.lines.add(key)
             self.statements.append(Comment(provenance(span, LINE - self.indent)))
+
+
+def _scanned(node: Region) -> str:
+    return node.name.removesuffix("_scan")
 
 
 _COMPARISONS = frozenset("eq ne lt le gt ge".split())

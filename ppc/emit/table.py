@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import cast
 
+from ppc.emit.scans import Scan
 from ppc.emit.tree import (
     Attribute,
     BinaryOperator,
@@ -73,6 +74,7 @@ class Table:
     helpers: Mapping[str, Sequence[Stmt]] = field(default_factory=dict)
     constant: Callable[[Expr, DType], Expr] | None = None  # None: `module.array(...)`
     numbers: bool = True  # whether a number of Python will do for an array in a result
+    scan: Callable[[Scan], list[Stmt]] | None = None  # how a scan prints, if it can be printed
 
     def covers(self, primitive: str) -> bool:
         """Whether there is a row."""

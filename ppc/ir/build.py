@@ -20,6 +20,7 @@ from ppc.ir.nodes import (
     Data,
     Graph,
     Hyper,
+    Lag,
     Node,
     Noise,
     NoiseKind,
@@ -130,6 +131,7 @@ class Builder:
         self._equalities = list(equalities)
         self._counters: dict[str, int] = {}
         self._constants: dict[tuple[DType, ConstValue], Value] = {}
+        self._later: list[tuple[str, str, Mapping[str, str]]] = []  # lags, of what, by which names
 
     @classmethod
     def like(cls, graph: Graph, *, stage: Stage | None = None, name: str | None = None) -> Builder:
@@ -333,6 +335,8 @@ class Builder:
             value = self.const(moved.value, moved.type.dtype)
         else:
             value = self.append(moved)
+        if isinstance(node, Lag):
+            self._later.append((value.name, node.of, env))
         env[node.name] = value.name
         return value
 
@@ -357,6 +361,10 @@ class Builder:
 
     def build(self) -> Graph:
         """The finished graph."""
+        for lag, of, env in self._later:
+            node = self.nodes.get(lag)
+            if isinstance(node, Lag) and of in env:
+                self.nodes[lag] = replace(node, of=env[of])
         names: dict[str, str] = {}
         for old, new in self._suggested.items():
             if self.fresh(new) == new and new not in names.values():

@@ -11,6 +11,7 @@
                                                              | deterministic
            | Op(name, primitive, args, attrs)         a deterministic tensor operation
            | Region(name, kind, args, carry, body, output)   scan | cond | accumulate: nested
+           | Lag(name, of, axis, by, init)            an earlier element of what may stand later
     type   = Tensor(dtype, axes, shape)               see types.py; its axes are plates and kin
     support = Support(kind, bounds)
 
@@ -160,8 +161,10 @@ class Op:
 class Region:
     """A graph inside a graph. Its value is output `output` of the body, stacked where scanned.
 
-    The body's Data nodes named after `args` stand for them, in order; `carry` pairs an input
-    of the body with the output that feeds it in the next round.
+    The body's Data nodes stand for `args`, in order: one in `carry`, which pairs an input of the
+    body with the output that feeds it in the next round, for its first value; one with a dimension
+    more than the input's is taken round by round along its first; any other is the same in all.
+    Regions that differ in `output` alone are one loop.
     """
 
     name: str
@@ -174,7 +177,25 @@ class Region:
     span: Span | None = field(default=None, compare=False)
 
 
-Node = Hyper | Data | Const | Param | State | Noise | Sample | Op | Region
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lag:
+    """What node `of` is `by` rounds earlier along `axis`: how a round reads those before it.
+
+    In front of the first round stand the elements `init`, the last of them right before it, and 0
+    in front of these. `of` may stand later in the graph, and may depend on this. A model and its
+    guide have such nodes; where a graph scores values or draws them they are slices or a scan.
+    """
+
+    name: str
+    type: Tensor  # that of `of`
+    of: str
+    axis: str
+    by: int
+    init: tuple[str, ...] = ()
+    span: Span | None = field(default=None, compare=False)
+
+
+Node = Hyper | Data | Const | Param | State | Noise | Sample | Op | Region | Lag
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +262,18 @@ def operands(node: Node) -> tuple[str, ...]:
             return (node.init, *(b for b in node.support.bounds if isinstance(b, str)))
         case State():
             return (node.init,)
+        case Lag():
+            return node.init
+    return ()
+
+
+def later(node: Node) -> tuple[str, ...]:
+    """The names of the nodes that this one refers to and that may come after it."""
+    match node:
+        case State():
+            return (node.update,)
+        case Lag():
+            return (node.of,)
     return ()
 
 
@@ -255,8 +288,9 @@ def is_named(node: Node) -> bool:
 
 
 # The attributes of a random variable that are names of nodes: the value at which the model itself
-# observes it, and a boolean for each of its elements, where its term counts.
-SITE_NODES = frozenset({"value", "mask"})
+# observes it; a boolean for each of its elements, where its term counts; its draw, where a scan has
+# made that already.
+SITE_NODES = frozenset({"value", "mask", "drawn"})
 
 
 def observed_node(site: Sample) -> str | None:
@@ -284,4 +318,6 @@ def rename_operands(node: Node, names: Mapping[str, str] | Callable[[str], str])
             return replace(node, init=to(node.init), support=replace(node.support, bounds=bounds))
         case State():
             return replace(node, init=to(node.init), update=to(node.update))
+        case Lag():
+            return replace(node, of=to(node.of), init=tuple(to(name) for name in node.init))
     return node

@@ -16,6 +16,7 @@ from ppc.ir.nodes import (
     Data,
     Graph,
     Hyper,
+    Lag,
     Node,
     Noise,
     NoiseKind,
@@ -36,7 +37,7 @@ from ppc.records import dataclass
 
 # Words that stand for values, and words that begin a node which is not an Op.
 VALUES = frozenset({"True", "False", "None", "inf", "nan"})
-KEYWORDS = frozenset({"hyper", "data", "const", "param", "state", "noise", "sample", "region"})
+KEYWORDS = frozenset("hyper data const param state noise sample region lag".split())
 
 
 class TextError(ValueError):
@@ -283,7 +284,24 @@ def _read_body(line: _Line, name: str, type_: Tensor) -> Node:
             return State(name=name, type=type_, init=init, update=_read_field(line, "update"))
         case "noise":
             return _read_noise(line, name, type_)
+        case "lag":
+            return _read_lag(line, name, type_)
     return _read_sample(line, name, type_)
+
+
+def _read_lag(line: _Line, name: str, type_: Tensor) -> Lag:
+    of = _read_field(line, "of")
+    init: tuple[str, ...] = ()
+    if line.skip("init"):
+        line.expect("=")
+        init = _read_names(line)
+    axis = _read_field(line, "axis")
+    line.expect("by")
+    line.expect("=")
+    by = _read_attr(line)
+    if not isinstance(by, int):
+        line.fail("an integer before this")
+    return Lag(name=name, type=type_, of=of, axis=axis, by=by, init=init)
 
 
 def _read_noise(line: _Line, name: str, type_: Tensor) -> Noise:

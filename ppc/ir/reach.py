@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ppc.ir.nodes import Graph, Node, State, operands
+from ppc.ir.nodes import Graph, Node, later, operands
 
 
 def reached(graph: Graph, roots: Iterable[str], *, samples: bool = True) -> set[str]:
@@ -21,8 +21,7 @@ def reached(graph: Graph, roots: Iterable[str], *, samples: bool = True) -> set[
         seen.add(name)
         node = nodes[name]
         todo.extend(operands(node))
-        if isinstance(node, State):
-            todo.append(node.update)
+        todo.extend(later(node))
     return seen
 
 

@@ -13,6 +13,7 @@
     r: f32[] = region scan(h) carry=(a=b) output=total
       function body(k=2)
       ...
+    p: f32[t |] = lag of=z init=(c) axis=t by=1
     out loss = s
 
 In attributes `2` is an integer, `size(2)` a size that is one, `2*k` a size, `[2, k]` a tuple of
@@ -35,6 +36,7 @@ from ppc.ir.nodes import (
     Data,
     Graph,
     Hyper,
+    Lag,
     Node,
     Noise,
     Op,
@@ -114,6 +116,9 @@ def _body(node: Node) -> str:
             carry = ", ".join(f"{_name(a)}={_name(b)}" for a, b in node.carry)
             carried = f" carry=({carry})" if carry else ""
             return f"region {node.kind}({_names(node.args)}){carried} output={_name(node.output)}"
+        case Lag():
+            init = f" init=({_names(node.init)})" if node.init else ""
+            return f"lag of={_name(node.of)}{init} axis={_name(node.axis)} by={node.by}"
 
 
 def _type(tensor: Tensor) -> str:

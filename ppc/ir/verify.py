@@ -5,7 +5,7 @@ node's own rule says. Legal nodes:
 
     stage            nodes
     model, guide     all but State; Noise only on the way to a Param's first value
-    loss, function   all but Sample
+    loss, function   all but Sample and Lag
     positional=True  as above, and no Sample, no named axis, no primitive that knows of one
 
 All problems are collected. `check` shows them in place, under the printed nodes.
@@ -26,6 +26,7 @@ from ppc.ir.nodes import (
     Data,
     Graph,
     Hyper,
+    Lag,
     Node,
     Noise,
     Op,
@@ -97,8 +98,8 @@ def annotate(graph: Graph, problems: Iterable[Problem]) -> str:
 _ILLEGAL: Mapping[str, tuple[type[Node], ...]] = {
     "model": (State,),
     "guide": (State,),
-    "loss": (Sample,),
-    "function": (Sample,),
+    "loss": (Sample, Lag),
+    "function": (Sample, Lag),
 }
 
 
@@ -167,7 +168,7 @@ class _Verifier:
             self.report(f"the name {node.name} is taken by an earlier node")
         illegal = _ILLEGAL[self.graph.stage]
         if self.positional:
-            illegal = (*illegal, Sample)
+            illegal = (*illegal, Sample, Lag)
         if isinstance(node, illegal):
             where = "a positional graph" if self.positional else f"a {self.graph.stage}"
             self.report(f"{type(node).__name__} is not legal in {where}")
@@ -227,6 +228,8 @@ class _Verifier:
                     self.report(f"a hyperparameter is a number, not {node.type}")
             case Region():
                 self.region(node)
+            case Lag():
+                self.lag(node)
             case Data():
                 pass
 
@@ -365,12 +368,32 @@ class _Verifier:
         if actual != node.type:
             self.report(f"the type is {actual}, not {node.type}")
 
+    def lag(self, node: Lag) -> None:
+        """It varies along its axis, `of` has its type, and the first ones are elements of it."""
+        own, sizes = node.type, self.sizes()
+        of = next((other for other in self.graph.nodes if other.name == node.of), None)
+        if node.axis not in own.axes:
+            self.report(f"it does not vary along {node.axis}")
+        if node.by < 1:
+            self.report(f"{node.by} rounds earlier is not earlier")
+        if of is None:
+            self.report(f"there is no node {node.of}")
+        elif not _agree(of.type, own, sizes):
+            self.report(f"{of.name} is {of.type}, not {own}")
+        for name in node.init:
+            first = self.seen[name].type
+            inside = set(first.axes) <= set(own.axes) - {node.axis}
+            if not inside or not _agree(first, own.with_axes(first.axes), sizes):
+                self.report(f"{name} is {first}, not an element of {own}")
+
     def region(self, node: Region) -> None:
-        """The body is a graph that obeys the rules, and it has the inputs and outputs named."""
+        """The body is a graph that obeys the rules, with an input for each operand."""
         body = node.body
         inputs = {data.name for data in body.data}
         outputs = {result for result, _ in body.outputs}
-        for name in [*node.args, *(carried for carried, _ in node.carry)]:
+        if len(node.args) != len(body.data):
+            self.report(f"the body has {len(body.data)} inputs, not {len(node.args)}")
+        for name, _ in node.carry:
             if name not in inputs:
                 self.report(f"the body has no input {name}")
         for name in [*(fed for _, fed in node.carry), node.output]:

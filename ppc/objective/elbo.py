@@ -95,8 +95,15 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
         term = rename(builder, where_counted(builder, site, value), f"lp_{site.name}")
         terms[site.name] = -weighted_sum(builder, term, site.type, 0)
 
-    inline(builder, guide, in_guide)
-    inline(builder, model, in_model, factor=factor)
+    def of_data(site: Sample) -> Value | None:
+        return builder.value(site.name) if site.role == "observed" else None
+
+    def of_site(site: Sample) -> Value | None:
+        observed = site.role == "observed"
+        return observed_value(builder, site) if observed else factors[site.name].value
+
+    inline(builder, guide, in_guide, of_data)
+    inline(builder, model, in_model, of_site, factor=factor)
     for name, term in terms.items():
         builder.output(name, term)
     return Loss(builder.build(), estimators, tuple(notes))

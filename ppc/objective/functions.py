@@ -18,13 +18,13 @@ from ppc.distributions import BIJECTIONS, SUPPORTS, Distribution, find, support_
 from ppc.distributions.bijections import Bijection
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Graph, Origin, Param, Sample, mask_node, observed_node, operands
+from ppc.ir.nodes import Graph, Lag, Origin, Param, Sample, mask_node, observed_node, operands
 from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, Tensor
 from ppc.objective import score
 from ppc.objective.elbo import observed_value
-from ppc.objective.inline import draw, inline, merged, name_parameters, rename
+from ppc.objective.inline import FIXED, draw, inline, merged, name_parameters, rename
 from ppc.objective.support import is_known
 from ppc.passes import dce
 from ppc.records import dataclass
@@ -49,7 +49,10 @@ def log_density(model: Graph) -> Graph:
         terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
         return value
 
-    inline(builder, model, scored, factor=lambda site, v: terms.append(_factor(builder, site, v)))
+    inline(
+        builder, model, scored, lambda site: observed_value(builder, site),
+        factor=lambda site, v: terms.append(_factor(builder, site, v)),
+    )  # fmt: skip
     builder.output("log_density", functools.reduce(operator.add, terms))
     return builder.build()
 
@@ -86,9 +89,14 @@ def counted(model: Graph, names: Collection[str]) -> dict[str, Graph]:
     builder.reserved |= {site.name for site in model.samples}
     found: dict[str, Graph] = {}
 
-    def at(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+    def given(site: Sample) -> Value:
+        if site.name in builder.nodes:
+            return builder.value(site.name)
         origin: Origin = "site" if site.name in names else "parameter"
-        value = builder.data(site.name, site.type, origin=origin)
+        return builder.data(site.name, site.type, origin=origin)
+
+    def at(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        value = given(site)
         mask = mask_node(site)
         if site.name in names and mask is not None and is_known(builder, [mask]):
             counts = builder.value(mask)
@@ -98,7 +106,7 @@ def counted(model: Graph, names: Collection[str]) -> dict[str, Graph]:
             found[site.name] = dce.run(builder.build())
         return value
 
-    inline(builder, model, at)
+    inline(builder, model, at, given)
     return found
 
 
@@ -120,13 +128,25 @@ def guide_parameters(guide: Graph) -> Graph:
             builder.output(f"{site.name}.{parameter}", arg)
         return rename(builder, draw(builder, site, dist, args), site.name)
 
-    inline(builder, guide, at)
+    inline(builder, guide, at, lambda site: _of_data(builder, site))
     return builder.build()
+
+
+def _of_data(builder: Builder, site: Sample) -> Value | None:
+    """The data of an observed site."""
+    return builder.value(site.name) if site.role == "observed" else None
 
 
 def has_unconstrained_form(model: Graph) -> bool:
     """Whether every latent is continuous and its support has a bijection from the reals."""
-    latents = (site for site in model.samples if site.role == "latent")
+    latents = [site for site in model.samples if site.role == "latent"]
+    nodes = model.by_name()
+    for lag in nodes.values():  # a value that is read before its parameters are
+        site = nodes[lag.of] if isinstance(lag, Lag) else None
+        if isinstance(site, Sample) and site.role == "latent":
+            fixed = tuple((p, v) for p, v in site.args if isinstance(nodes[v], FIXED))
+            if not _has_fixed_bounds(replace(site, args=fixed)):
+                return False
     return all(SUPPORTS[find(s.distribution).support.kind].bijection for s in latents)
 
 
@@ -151,16 +171,25 @@ def _between(model: Graph, name: str, move: Move, draws: bool) -> Graph:
     builder = _whole(model, None, name, draws=draws)
     _give_sites(builder, model, drawn=draws)
 
+    known: dict[str, Value] = {}
+
+    def given(site: Sample) -> Value | None:
+        if site.role == "observed":
+            return observed_value(builder, site)
+        return builder.value(site.name) if name == "unconstrain" else _moved(builder, site, known)
+
     def moved(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         if site.role == "observed":
             return observed_value(builder, site)
-        given = builder.value(site.name)
-        bijection, bounds = _bijection(builder, dist, args)
-        value = rename(builder, move(bijection, given, bounds), f"{site.name}_moved")
+        value = known.get(site.name)
+        if value is None:
+            bijection, bounds = _bijection(builder, dist, args)
+            value = move(bijection, builder.value(site.name), bounds)
+            value = rename(builder, value, f"{site.name}_moved")
         builder.output(site.name, on_plates(builder, value, site, site.type.shape))
-        return value if name == "constrain" else given
+        return value if name == "constrain" else builder.value(site.name)
 
-    inline(builder, model, moved)
+    inline(builder, model, moved, given)
     return builder.build()
 
 
@@ -172,13 +201,19 @@ def unconstrained_log_density(model: Graph) -> Graph:
     builder = _whole(model, None, "unconstrained_log_density")
     _give_sites(builder, model)
     terms: list[Value] = []
+    known: dict[str, Value] = {}
+
+    def early(site: Sample) -> Value | None:
+        observed = site.role == "observed"
+        return observed_value(builder, site) if observed else _moved(builder, site, known)
 
     def scored(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         name_parameters(builder, site, args)
         value = given = observed_value(builder, site)
         if site.role == "latent":
             bijection, bounds = _bijection(builder, dist, args)
-            value = rename(builder, bijection.forward(given, *bounds), f"{site.name}_value")
+            moved = known[site.name] if site.name in known else bijection.forward(given, *bounds)
+            value = rename(builder, moved, f"{site.name}_value")
             if bijection.name != "identity":
                 jacobian = bijection.log_det(given, *bounds)
                 jacobian = score.where_counted(builder, site, jacobian)
@@ -192,9 +227,28 @@ def unconstrained_log_density(model: Graph) -> Graph:
         terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
         return value
 
-    inline(builder, model, scored, factor=lambda site, v: terms.append(_factor(builder, site, v)))
+    inline(
+        builder, model, scored, early,
+        factor=lambda site, v: terms.append(_factor(builder, site, v)),
+    )  # fmt: skip
     builder.output("unconstrained_log_density", functools.reduce(operator.add, terms))
     return builder.build()
+
+
+def _moved(builder: Builder, site: Sample, known: dict[str, Value]) -> Value | None:
+    """The value of a latent that is given on the reals, where its bounds are known already."""
+    if site.name not in known and _has_fixed_bounds(site):
+        args = {parameter: builder.value(name) for parameter, name in site.args}
+        bijection, bounds = _bijection(builder, find(site.distribution), args)
+        known[site.name] = bijection.forward(builder.value(site.name), *bounds)
+    return known.get(site.name)
+
+
+def _has_fixed_bounds(site: Sample) -> bool:
+    """Whether the bounds of a site's support are among those of its parameters that it has."""
+    dist, given = find(site.distribution), dict(site.args)
+    bounds = [bound for bound in dist.support.bounds if isinstance(bound, str)]
+    return all(bound in given and bound not in dist.bounds for bound in bounds)
 
 
 def _bijection(
@@ -254,6 +308,18 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
             builder.data(site.name, _many(site), origin="site")
     inferred = _from_guide(builder, guide, asked) if guide is not None and asked.guided else {}
 
+    def from_guide(site: Sample) -> _Factor | None:
+        here = asked.guided_rows or set(site.type.axes) <= set(asked.kept)
+        return inferred.get(site.name) if here else None
+
+    def given(site: Sample) -> Value | None:
+        if site.name in asked.drawn or site.name in asked.given:
+            return builder.value(site.name)
+        if factor := from_guide(site):
+            return factor.value
+        replayed = observed_node(site) is not None and site.name not in asked.targets
+        return observed_value(builder, site) if replayed else None
+
     def in_model(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         name_parameters(builder, site, args)
         if site.name in asked.drawn:
@@ -269,8 +335,7 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
                 anew = _drawn(builder, site, dist, args, f"{site.name}_new")
                 _outputs(builder, site, dist, args, anew, asked, scored=value)
             return value
-        if site.name in inferred and (asked.guided_rows or set(site.type.axes) <= set(asked.kept)):
-            factor = inferred[site.name]
+        if factor := from_guide(site):
             if site.name in asked.targets:  # what was drawn from the guide is described by it
                 _outputs(builder, site, factor.distribution, factor.args, factor.value, asked,
                          scored=factor.value)  # fmt: skip
@@ -294,7 +359,7 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
             varies = DRAWS in mean.type.axes
             builder.output(f"{site.name}.mean", _averaged(builder, mean) if varies else mean)
 
-    inline(builder, model, in_model, recorded=recorded)
+    inline(builder, model, in_model, given, draws=(DRAWS,), recorded=recorded)
     return builder.build()
 
 
@@ -302,7 +367,10 @@ def joint_draws(model: Graph) -> Graph:
     """Joint draws of the outputs of a model, whatever they are: `[draws, plates..., shape...]`."""
     builder = _whole(model, None, "draws", draws=True)
     env = inline(
-        builder, model, lambda site, dist, args: _drawn(builder, site, dist, args, site.name)
+        builder,
+        model,
+        lambda site, dist, args: _drawn(builder, site, dist, args, site.name),
+        draws=(DRAWS,),
     )
     for result, name in model.outputs:
         builder.output(result, _with_draws(builder, builder.value(env[name])))
@@ -332,7 +400,10 @@ def _from_guide(builder: Builder, guide: Graph, asked: Query) -> dict[str, _Fact
             factors[site.name] = _Factor(dist, args, value)
         return value
 
-    inline(builder, guide, in_guide)
+    def given(site: Sample) -> Value | None:
+        return builder.value(site.name) if site.name in asked.given else None
+
+    inline(builder, guide, in_guide, given, draws=(DRAWS,))
     return factors
 
 

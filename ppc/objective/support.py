@@ -65,10 +65,15 @@ def supports(
     builder.reserve(model)
     builder.reserved |= {site.name for site in model.samples}  # here they are data
 
-    def at(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+    def given(site: Sample) -> Value:
         # A site that is not given is unknown, and so is a bound that depends on it.
+        if site.name in builder.nodes:
+            return builder.value(site.name)
         origin: Origin = "site" if site.name in names else "parameter"
-        value = builder.data(site.name, site.type, origin=origin)
+        return builder.data(site.name, site.type, origin=origin)
+
+    def at(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
+        value = given(site)
         support = known_support(builder, dist, args) if site.name in names else None
         if support is not None:
             bounds: list[Operand] = [
@@ -85,7 +90,7 @@ def supports(
                 found[site.name] = (dce.run(builder.build()), words)
         return value
 
-    inline(builder, model, at)
+    inline(builder, model, at, given)
     for name, lengths in _positions(builder).items():
         if name in names:
             value = builder.value(name)

@@ -9,11 +9,11 @@ When not: without batches every row is at hand.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.model import AcrossBatch
-from ppc.ir.nodes import Const, Data, Graph, Hyper, Node, Op, Param, Sample, operands
+from ppc.ir.nodes import Const, Data, Graph, Hyper, Lag, Node, Op, Param, Sample, later, operands
 from ppc.ir.reach import reached
 from ppc.spans import Span
 
@@ -22,6 +22,8 @@ _CROSSING = frozenset(("take_axis", "from_axis", "to_axis", "reduce_axis", "axis
 
 def crossed(node: Node, subsampled: Collection[str]) -> str:
     """The subsampled plate across whose rows a node reads; empty where there is none."""
+    if isinstance(node, Lag):
+        return node.axis if node.axis in subsampled else ""
     if not isinstance(node, Op) or node.primitive not in _CROSSING:
         return ""
     attrs = dict(node.attrs)
@@ -35,12 +37,13 @@ def check(*graphs: Graph) -> None:
 
     The roles of sites are set, and plates are marked.
     """
-    mistakes = [mistake for graph in graphs for mistake in _mistakes(graph)]
+    mistakes = [mistake for graph in graphs for mistake in found(graph)]
     if mistakes:
         raise CompileError(mistakes)
 
 
-def _mistakes(graph: Graph) -> Iterator[Mistake]:
+def found(graph: Graph) -> Iterator[Mistake]:
+    """The mistakes of one graph."""
     subsampled = {axis.name for axis in graph.axes if axis.subsampled}
     nodes = graph.by_name()
     known: set[str] = set()
@@ -48,25 +51,28 @@ def _mistakes(graph: Graph) -> Iterator[Mistake]:
     terms = reached(graph, [s.name for s in graph.sites if s.role != "deterministic"],
                     samples=False)  # fmt: skip
     for node in graph.nodes:
-        if _is_known(node, known):
+        if _is_known(node, known, nodes):
             known.add(node.name)
         elif node.name not in terms:
             continue
         elif plate := crossed(node, subsampled):
-            found = _source(nodes, node, known)
+            source = _source(nodes, node, known)
             yield AcrossBatch(
-                plate=plate, name=found.name, what=_WORDS.get(type(found), "a value"),
+                plate=plate, name=source.name, what=_WORDS.get(type(source), "a value"),
                 gathers=isinstance(node, Op) and node.primitive == "take_axis",
                 spread=isinstance(node, Op) and node.primitive == "to_axis",
-                span=node.span, others=_places(graph, found, plate),
+                span=node.span, others=_places(graph, source, plate),
             )  # fmt: skip
 
 
 _WORDS: dict[type[Node], str] = {Sample: "the variable", Param: "the parameter"}
 
 
-def _is_known(node: Node, known: set[str]) -> bool:
+def _is_known(node: Node, known: set[str], nodes: Mapping[str, Node]) -> bool:
     """Whether a node depends on the data alone."""
+    if isinstance(node, Lag):
+        of = nodes[node.of]
+        return isinstance(of, Sample) and of.role == "observed" and known.issuperset(node.init)
     if isinstance(node, Sample) and node.role != "deterministic":
         return node.role == "observed"
     return isinstance(node, Const | Data | Hyper) or (
@@ -76,14 +82,14 @@ def _is_known(node: Node, known: set[str]) -> bool:
 
 def _source(nodes: dict[str, Node], node: Node, known: set[str]) -> Node:
     """The nearest latent or parameter that a node reads."""
-    todo = list(operands(node))
+    todo = [*operands(node), *later(node)]
     for name in todo:
         found = nodes[name]
         if isinstance(found, Sample) and found.role == "deterministic":
             todo.extend(operands(found))
         elif isinstance(found, Sample | Param) and name not in known:
             return found
-        todo.extend(operands(found))
+        todo.extend(name for name in operands(found) if name not in todo)
     return node
 
 

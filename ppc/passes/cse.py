@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ppc.ir.nodes import Attr, Const, Graph, Node, Op, rename_operands
+from ppc.ir.nodes import Attr, Const, Graph, Node, Op, Region, rename_operands
 
 
 def run(graph: Graph) -> Graph:
@@ -19,6 +19,8 @@ def run(graph: Graph) -> Graph:
     kept: list[Node] = []
     for old in graph.nodes:
         node = rename_operands(old, names)
+        if isinstance(node, Region):
+            node = replace(node, body=run(node.body))
         key = _key(node)
         if key is not None and key in first:
             names[node.name] = first[key]

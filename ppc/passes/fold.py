@@ -12,10 +12,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from ppc.ir import ops
 from ppc.ir.build import Builder, Number, Value
-from ppc.ir.nodes import Const, ConstValue, Graph, Node, Op, is_named
+from ppc.ir.nodes import Const, ConstValue, Graph, Node, Op, Region, is_named
 from ppc.ir.primitives import PRIMITIVES
 from ppc.passes.numbers import NUMBERS
 
@@ -29,6 +30,8 @@ def run(graph: Graph) -> Graph:
     for node in graph.nodes:
         with builder.at(node.span):
             simpler = _simplified(builder, node, env) if isinstance(node, Op) else None
+            if isinstance(node, Region):
+                node = replace(node, body=run(node.body))
             if simpler is None:
                 builder.copy(node, env)
             else:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from ppc.diagnostics import InternalError
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Const, Graph, Node, Noise, Op, Param, Sample, State
+from ppc.ir.nodes import Const, Graph, Lag, Node, Noise, Op, Param, Region, Sample, State
 from ppc.ir.primitives import PRIMITIVES
 from ppc.ir.sizes import Size
 from ppc.ir.types import Tensor
@@ -42,6 +42,7 @@ class _Layout:
         self.builder.reserve(graph)
         self.env: dict[str, Value] = {}
         self.types: dict[str, Tensor] = {}  # of the old nodes
+        self.regions: list[tuple[Region, tuple[str, ...]]] = []  # with their operands
 
     def run(self) -> Graph:
         for node in self.graph.nodes:
@@ -66,8 +67,10 @@ class _Layout:
             case State():
                 init = self.full(node.init, node.type).name
                 return self.builder.append(replace(node, type=self.flat(node.type), init=init))
-            case Sample():
-                raise InternalError("a random variable reached the layout pass")
+            case Region():
+                return self.region(node)
+            case Sample() | Lag():
+                raise InternalError("a node of a model reached the layout pass")
         return self.builder.append(replace(node, type=self.flat(node.type)))
 
     def param(self, node: Param) -> Value:
@@ -76,6 +79,43 @@ class _Layout:
         bounds = tuple(self.env[b].name if isinstance(b, str) else b for b in node.support.bounds)
         support = replace(node.support, bounds=bounds)
         return self.builder.append(replace(node, type=type_, init=init, support=support))
+
+    def region(self, node: Region) -> Value:
+        """The body gets positions of its own; what is taken round by round has the rounds first."""
+        names = self.operands(node)
+        shape = self.flat(node.type).shape
+        lead = len(node.type.axes)
+        type_ = node.type.with_axes(()).with_shape((shape[lead], *shape[:lead], *shape[lead + 1 :]))
+        body = run(node.body)
+        made = self.builder.append(replace(node, type=type_, args=names, body=body))
+        return self.turned(made, 0, lead)
+
+    def operands(self, node: Region) -> tuple[str, ...]:
+        """The operands of a region as its body takes them: one tuple for all of one loop."""
+        for known, names in self.regions:
+            if (known.args, known.carry, known.body) == (node.args, node.carry, node.body):
+                return names
+        carried = dict(node.carry)
+        args: list[Value] = []
+        for name, inner in zip(node.args, node.body.data, strict=True):
+            outer = self.types[name]
+            if inner.name in carried or outer.rank == inner.type.rank:
+                args.append(self.full(name, inner.type))
+                continue
+            rows = self.full(name, outer.with_axes(inner.type.axes))
+            args.append(self.turned(rows, len(inner.type.axes), 0))
+        found = tuple(arg.name for arg in args)
+        self.regions.append((node, found))
+        return found
+
+    def turned(self, value: Value, source: int, target: int, name: str | None = None) -> Value:
+        """One dimension moved to another place."""
+        if source == target:
+            return value
+        order = list(range(value.type.rank))
+        order.insert(target, order.pop(source))
+        perm = tuple(i - len(order) for i in order)
+        return self.builder.op("transpose", value, perm=perm, name=name)
 
     # --- positions ---
 
@@ -243,13 +283,8 @@ class _Layout:
         return type_.axes.index(str(dict(node.attrs)["axis"]))
 
     def moved(self, node: Op, *, source: int, target: int) -> Value:
-        value = self.env[node.args[0]]
-        if source == target:
-            return value
-        order = list(range(value.type.rank))
-        order.insert(target, order.pop(source))
-        perm = tuple(i - value.type.rank for i in order)
-        return self.builder.op("transpose", value, perm=perm, name=self.name(node, "transpose"))
+        name = self.name(node, "transpose")
+        return self.turned(self.env[node.args[0]], source, target, name)
 
     def axis_index(self, node: Op) -> Value:
         axis = str(dict(node.attrs)["axis"])

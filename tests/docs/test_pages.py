@@ -59,7 +59,7 @@ def test_links_lead_somewhere(page: Path):
             assert (page.parent / target).exists(), target
 
 
-EXAMPLES = blocks("language.md")
+EXAMPLES = [*blocks("language.md"), *blocks("sequences.md")]
 
 
 @pytest.mark.parametrize("place", range(1, len(EXAMPLES)))

@@ -12,7 +12,20 @@ from round_trip import assert_round_trip, comparable
 
 from ppc.ir import nodes
 from ppc.ir.build import Builder
-from ppc.ir.nodes import Const, Data, Graph, Hyper, Node, Noise, Op, Param, Region, Sample, State
+from ppc.ir.nodes import (
+    Const,
+    Data,
+    Graph,
+    Hyper,
+    Lag,
+    Node,
+    Noise,
+    Op,
+    Param,
+    Region,
+    Sample,
+    State,
+)
 from ppc.ir.primitives import PRIMITIVES
 from ppc.ir.sizes import Size
 from ppc.ir.text import TextError, parse_graph, print_graph, print_node
@@ -94,6 +107,7 @@ def any_node(bodies: st.SearchStrategy[Graph] | None) -> st.SearchStrategy[Node]
             attrs=attrs,
             role=one_of(nodes.Role),
         ),
+        st.builds(Lag, **common, of=names, axis=names, by=st.integers(), init=many_names),
         st.builds(
             Op,
             **common,

@@ -267,11 +267,25 @@ BROKEN = {
         z: f32[] = sample Normal(loc=c, scale=c) latent
         ^ Sample is not legal in a loss
         """,
+    "a lag": """
+        model f()
+        plate t = 3
+        c: i32[] = const 1
+        z: f32[t |] = lag of=x init=(c) axis=t by=0
+        ^ 0 rounds earlier is not earlier
+        ^ c is i32[], not an element of f32[t |]
+        x: f32[t |] = exp(z)
+        y: f32[] = lag of=x axis=t by=1
+        ^ it does not vary along t
+        ^ x is f32[t |], not f32[]
+        w: f32[t |] = lag of=u axis=t by=1
+        ^ there is no node u
+        """,
     "a region": """
         function f(k)
         x: f32[] = data argument
         r: f32[] = region scan(x) carry=(a=b) output=c
-        ^ the body has no input x
+        ^ the body has 0 inputs, not 1
         ^ the body has no input a
         ^ the body has no result b
         ^ the body has no result c

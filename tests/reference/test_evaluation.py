@@ -156,9 +156,18 @@ def test_a_scan_carries_and_stacks() -> None:
     np.testing.assert_array_equal(evaluate(_running_sum("scan"), given)["out"], [12, 16, 22])
 
 
-def test_other_regions_and_derivatives_of_scans_are_refused() -> None:
+def test_the_derivative_of_a_scan_goes_back_through_its_rounds() -> None:
+    given = {"total": 10.0, "x": [1.0, 2.0, 3.0], "c": 2.0}
+    seed = np.array([1.0, 10.0, 100.0])  # of the partial sums t + c (x_1 + ... + x_k)
+    _, found = value_and_gradient(
+        _running_sum("scan"), given, "out", ["total", "x", "c"], cotangent=seed
+    )
+    assert found["total"] == 111.0
+    np.testing.assert_array_equal(found["x"], 2.0 * np.array([111.0, 110.0, 100.0]))
+    assert found["c"] == 1.0 + 10.0 * 3.0 + 100.0 * 6.0
+
+
+def test_other_regions_are_refused() -> None:
     given = {"total": 10.0, "x": [1.0, 2.0, 3.0], "c": 2.0}
     with pytest.raises(NotImplementedError, match="cond"):
         evaluate(_running_sum("cond"), given)
-    with pytest.raises(NotImplementedError, match="scan"):
-        value_and_gradient(_running_sum("scan"), given, "out", ["c"], cotangent=1.0)

@@ -67,6 +67,11 @@ def binary(ctx: Context, kind: type[cst.CSTNode], left: Any, right: Any) -> Any:
     return _operate(ctx, symbol, primitive, left, right)
 
 
+def by_symbol(ctx: Context, symbol: str, left: Any, right: Any) -> Any:
+    """A binary operator, by how it is written, on two values."""
+    return _operate(ctx, symbol, dict(BINARY.values())[symbol], left, right)
+
+
 def _operate(ctx: Context, symbol: str, primitive: str, left: Any, right: Any) -> Any:
     if left is POISON or right is POISON:
         raise PoisonedError

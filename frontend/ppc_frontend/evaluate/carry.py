@@ -1,29 +1,22 @@
 """What one round of a loop reads of another. Both kinds of reading are recognised here.
 
 A local name that the body reads before it binds it is a `Carried`; an element of an array that
-the loop is still writing, such as `z[t - 1]`, comes to `element`. A loop with such a reading is
-unrolled where it is short and known, and refused otherwise.
+the loop is still writing is `z[t - 1]`. What reads a known number of rounds back is in `lags`. A
+loop with any other such reading is unrolled where it is short and known, and refused otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ppc.diagnostics.base import Mistake
 from ppc_frontend import wrong
 from ppc_frontend.context import Context, Loop, Unrolled
 from ppc_frontend.rounds import MOST_ROUNDS
-from ppc_frontend.values import Carried
 
 
-def local(ctx: Context, carried: Carried) -> Any:
-    """A local name that a round reads of the round before."""
-    refuse(ctx, carried.loop, carried.name)
-
-
-def element(ctx: Context, name: str, items: Sequence[Any]) -> Any:
-    """An element, other than that of this round, of an array that a loop around is writing."""
+def element(ctx: Context, name: str) -> NoReturn:
+    """Refuse the elements, other than that of this round, of what a loop around is writing."""
     if not ctx.loops:
         ctx.refuse(wrong.NoElement(span=ctx.span, what=f"`{name}`", key="this"))
     refuse(ctx, ctx.loops[-1], ctx.span.excerpt or name)

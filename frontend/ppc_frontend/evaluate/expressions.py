@@ -17,7 +17,7 @@ from ppc_frontend.context import Context, Places
 from ppc_frontend.evaluate import arithmetic, branches, carry, loops
 from ppc_frontend.evaluate.attributes import attribute
 from ppc_frontend.evaluate.calls import call
-from ppc_frontend.evaluate.indexed import Indexed, listed, read
+from ppc_frontend.evaluate.indexed import Indexed, listed, owner, read
 from ppc_frontend.evaluate.indexing import Slice, subscript
 from ppc_frontend.evaluate.iteration import iterate
 from ppc_frontend.evaluate.python import BUILTINS
@@ -226,6 +226,10 @@ def _attribute(ctx: Context, frame: Frame, node: cst.Attribute) -> Any:
 def _subscript(ctx: Context, frame: Frame, node: cst.Subscript) -> Any:
     value = evaluate(ctx, frame, node.value)
     items = subscript_items(ctx, frame, node)
+    if isinstance(node.value, cst.Name) and not isinstance(value, Indexed):
+        name = node.value.value  # what a loop around writes later in its body
+        if any(name in loop.writes for loop in ctx.loops) and any(map(is_tensor, items)):
+            value = owner(ctx, value, items, name) or value
     if isinstance(value, Indexed) and not any(item is POISON for item in items):
         return read(ctx, value, items)
     return subscript(ctx, value, items)

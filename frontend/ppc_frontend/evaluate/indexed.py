@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, NoReturn
 
 from ppc.ir.affine import Position, position
@@ -17,9 +18,9 @@ from ppc.ir.sizes import Size
 from ppc.spans import Span
 from ppc_frontend import wrong
 from ppc_frontend.context import Context, Loop
-from ppc_frontend.evaluate import carry
+from ppc_frontend.evaluate import carry, lags
 from ppc_frontend.evaluate.indexing import WHOLE, Slice, check_range, index
-from ppc_frontend.tensors import tensor
+from ppc_frontend.tensors import is_tensor, tensor
 from ppc_frontend.values import Elements
 
 Place = Position | Size
@@ -84,7 +85,8 @@ def owner(ctx: Context, found: Any, items: Sequence[Any], name: str) -> Indexed 
     """
     if isinstance(found, Indexed):
         return found
-    if not ctx.loops or not isinstance(found, list | dict | Value):
+    whole_array = isinstance(found, Value) and not ctx.plates
+    if not (ctx.loops and isinstance(found, list | dict)) and not whole_array:
         return None
     depth = ctx.born.get(id(found), (None, 0))[1]
     if isinstance(found, Value):
@@ -92,12 +94,26 @@ def owner(ctx: Context, found: Any, items: Sequence[Any], name: str) -> Indexed 
     elif depth == len(ctx.loops) and not any(isinstance(item, Value) for item in items):
         return None
     elif isinstance(found, dict):
-        it = Indexed(name, "dict", depth)
+        it = Indexed(name, "dict", depth, parts=_held(ctx, found))
     else:
         blank = any(item is None for item in found)
-        it = Indexed(name, "list", depth, (Size.of(len(found)),), None if blank else found)
+        held = _held(ctx, dict(enumerate(found))) if blank else []
+        base = None if blank else found
+        it = Indexed(name, "list", depth, (Size.of(len(found)),), base, held)
     ctx.indexed[id(found)] = (found, it)
     return it
+
+
+def _held(ctx: Context, found: dict[Any, Any]) -> list[Part]:
+    """The elements that a list or dictionary has by number, before a loop writes others."""
+    parts: list[Part] = []
+    for key, value in found.items():
+        numbers = key if isinstance(key, tuple) else (key,)
+        known = all(isinstance(n, int) and not isinstance(n, bool) for n in numbers)
+        if known and is_tensor(value):
+            at = tuple(Size.of(n) for n in numbers)
+            parts.append(Part(at, tensor(ctx, value), (), ctx.span))
+    return [part for part in parts if len(part.at) == len(parts[0].at)]
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -230,7 +246,12 @@ def read(ctx: Context, it: Indexed, items: Sequence[Any]) -> Value:
             rest = [*[WHOLE] * ctx.lead(part.value), *items[n:]]
             return index(ctx, part.value, rest) if items[n:] else part.value
     if _being_written(ctx, it):
-        carry.element(ctx, it.name, items)
+        n = n or len(items)
+        at = tuple(p for p in map(partial(place, ctx), items[:n]) if p is not None)
+        if len(at) < n or not _positions(at) or len(ctx.loops) <= it.depth:
+            carry.element(ctx, it.name)
+        value = lags.element(ctx, it, at, ctx.span.excerpt or it.name)
+        return index(ctx, value, [*[WHOLE] * ctx.lead(value), *items[n:]]) if items[n:] else value
     for part in it.parts:
         _everywhere(ctx, it, part)
     if len(it.parts) == 1 and it.base is None and _regular(it.parts[0]):
@@ -307,7 +328,7 @@ def _picked(ctx: Context, value: Value, at: Position, item: Any) -> Value:
 def whole(ctx: Context, it: Indexed) -> Value:
     """All elements as one array; plates that are open stay plates."""
     if _being_written(ctx, it):
-        carry.element(ctx, it.name, [])
+        carry.element(ctx, it.name)
     for part in it.parts:
         _everywhere(ctx, it, part)
     if len(it.parts) == 1 and _complete(ctx, it):

@@ -24,8 +24,8 @@ from ppc.ir.types import Axis
 from ppc.spans import Span
 from ppc_frontend import wrong
 from ppc_frontend.context import Context, Loop
-from ppc_frontend.evaluate import carry
-from ppc_frontend.evaluate.arithmetic import binary
+from ppc_frontend.evaluate import carry, lags
+from ppc_frontend.evaluate.arithmetic import by_symbol
 from ppc_frontend.evaluate.indexed import Indexed
 from ppc_frontend.evaluate.indexing import WHOLE, index
 from ppc_frontend.scope import Frame, bound_in, target_names
@@ -174,6 +174,7 @@ def opened(
     ctx.loops.append(loop)
     try:
         yield loop, ctx.op("axis_index", axis=name)
+        lags.settle(ctx, loop)
     except RejectedError as error:
         carry.stopped(ctx, error.mistake)
         raise
@@ -206,6 +207,11 @@ def vectorised(
         for name in writes:
             _declare(ctx, frame, name)
         body()
+        for name in before:
+            if name in frame.variables:
+                bound = frame.variables[name]
+                bound = resolve(ctx, bound) if isinstance(bound, Last) else bound
+                frame.variables[name] = lags.settle_local(ctx, loop, name, bound)
     for name in dict.fromkeys([*mine, *target_names(node.target)]):
         if name in frame.variables:
             frame.variables[name] = _after(ctx, frame.variables[name], loop)
@@ -285,13 +291,8 @@ def _total(ctx: Context, carried: Carried, loop: Loop) -> Any:
         if isinstance(total, Carried):
             total.terms.append((symbol, reduced))
         else:
-            total = binary(ctx, _OPERATORS[symbol], total, reduced)
+            total = by_symbol(ctx, symbol, total, reduced)
     return total
-
-
-_OPERATORS: dict[str, type[cst.CSTNode]] = {
-    "+": cst.Add, "-": cst.Subtract, "*": cst.Multiply, "/": cst.Divide
-}  # fmt: skip
 
 
 def _reduced(ctx: Context, term: Value, symbol: str, loop: Loop) -> Value:
@@ -309,7 +310,7 @@ def resolve(ctx: Context, found: Any) -> Any:
     """What a name holds that a loop binds: the reading of it, in the loop or after it."""
     match found:
         case Carried():
-            return carry.local(ctx, found)
+            return lags.local(ctx, found)
         case Last():
             rows = ctx.op("from_axis", found.value, axis=found.axis)
             return index(ctx, rows, [*[WHOLE] * ctx.lead(rows), -1])
