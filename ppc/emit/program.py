@@ -18,7 +18,7 @@ from ppc.ir.nodes import Data, Graph, Noise, Op, Param, Sample, is_named, is_ran
 from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
-from ppc.objective import functions
+from ppc.objective import functions, unconstrained
 from ppc.objective.functions import Query
 from ppc.objective.support import supports
 from ppc.passes import layout
@@ -264,9 +264,8 @@ def _functions(model: Graph, guide: Graph) -> dict[str, Graph]:
         if query.targets
     }
     made["log_density"] = as_function(functions.log_density(model))
-    if latents and functions.has_unconstrained_form(model):
-        for function in (
-            functions.unconstrained_log_density, functions.constrain, functions.unconstrain
-        ):  # fmt: skip
+    if latents and unconstrained.has_unconstrained_form(model):
+        moves = (unconstrained.constrain, unconstrained.unconstrain)
+        for function in (unconstrained.unconstrained_log_density, *moves):
             made[function.__name__] = as_function(function(model))
     return made

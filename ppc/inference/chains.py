@@ -32,7 +32,7 @@ from ppc.inference.fit import checked_data, warn_of_another, without_missing
 from ppc.inference.methods import next_seed
 from ppc.inference.starts import start
 from ppc.ir.nodes import Graph
-from ppc.objective import functions
+from ppc.objective import functions, unconstrained
 from ppc.objective.functions import DRAWS
 from ppc.passes.constrain import unconstrained_name
 
@@ -67,7 +67,7 @@ def fit(
     warn_of_another(model)
     inputs = {**checked.arrays, **_held(model, graph, checked.sizes, checked.arrays, seed, backend)}
     found = registry.backend(backend)
-    density = _loaded(found, functions.unconstrained_log_density(graph))
+    density = _loaded(found, unconstrained.unconstrained_log_density(graph))
     settings = ChainSettings(
         kernel=method.kernel, step_size=method.step_size, adapt=method.adapt,
         leapfrog_steps=method.num_leapfrog_steps, burnin=method.num_burnin_steps,
@@ -77,7 +77,7 @@ def fit(
     run = found.chains(density, inputs, checked.sizes, starts, settings, seed)
     shape = (method.chains, method.num_results)
     flat = {name: x.reshape(-1, *x.shape[2:]) for name, x in run.draws.items()}
-    moved = _moved(found, functions.constrain, graph, {**inputs, **flat}, checked.sizes)
+    moved = _moved(found, unconstrained.constrain, graph, {**inputs, **flat}, checked.sizes)
     draws = {name: x.reshape(*shape, *x.shape[1:]) for name, x in moved.items()}
     chained = Chained(
         model=graph if seen.model is model.ir else conditioned(model.ir, observed),
@@ -156,7 +156,7 @@ def _starts(
         many = {**sizes, DRAWS: chains}
         drawn = found.call(prior, inputs, many, seeds.getrandbits(31))
         values = {name: drawn[f"{name}.sample"] for name in latents}
-        free = _moved(found, functions.unconstrain, graph, {**inputs, **values}, sizes)
+        free = _moved(found, unconstrained.unconstrain, graph, {**inputs, **values}, sizes)
         for i in range(chains):
             point = {name: x[i] for name, x in free.items()}
             at = found.call(density, {**inputs, **point}, sizes, 0)

@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
-from ppc.distributions import BIJECTIONS, SUPPORTS, Distribution, find, support_of
-from ppc.distributions.bijections import Bijection
+from ppc.distributions import Distribution
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Graph, Lag, Origin, Param, Sample, mask_node, observed_node, operands
+from ppc.ir.nodes import Graph, Origin, Param, Sample, mask_node, observed_node, operands
 from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, Tensor
 from ppc.objective import score
 from ppc.objective.elbo import observed_value
-from ppc.objective.inline import FIXED, draw, inline, merged, name_parameters, rename
+from ppc.objective.inline import draw, inline, merged, name_parameters, rename
 from ppc.objective.support import is_known
 from ppc.passes import dce
 from ppc.records import dataclass
@@ -35,8 +35,8 @@ Want = Literal["sample", "mean", "log_prob", "parameters"]
 
 def log_density(model: Graph) -> Graph:
     """log p of all sites together: constrained values, all rows, no Jacobian; a scalar."""
-    builder = _whole(model, None, "log_density")
-    _give_sites(builder, model)
+    builder = whole(model, None, "log_density")
+    give_sites(builder, model)
     terms: list[Value] = []
 
     def scored(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
@@ -45,37 +45,37 @@ def log_density(model: Graph) -> Graph:
         density = rename(
             builder, score.log_density(builder, site, dist, value, args), f"lp_{site.name}"
         )
-        term = _full(density, site, dist, builder)
+        term = full(density, site, dist, builder)
         terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
         return value
 
     inline(
         builder, model, scored, lambda site: observed_value(builder, site),
-        factor=lambda site, v: terms.append(_factor(builder, site, v)),
+        factor=lambda site, v: terms.append(factor_term(builder, site, v)),
     )  # fmt: skip
     builder.output("log_density", functools.reduce(operator.add, terms))
     return builder.build()
 
 
-def _factor(builder: Builder, site: Sample, value: Value) -> Value:
+def factor_term(builder: Builder, site: Sample, value: Value) -> Value:
     """The sum of a factor's values over its plates, where they count."""
     term = rename(builder, score.where_counted(builder, site, value), f"lp_{site.name}")
     term = on_plates(builder, term, site, site.type.shape)
     return ops.sum_axes(ops.sum_all(term), term.type.axes)
 
 
-def _give_sites(builder: Builder, model: Graph, *, drawn: bool = False) -> None:
+def give_sites(builder: Builder, model: Graph, *, drawn: bool = False) -> None:
     """Every site as an array that is given, before anything else can take its name.
 
     Where `drawn` is set there are many draws of each latent.
     """
     for site in model.samples:
         if observed_node(site) is None:
-            type_ = _many(site) if drawn and site.role == "latent" else site.type
+            type_ = many(site) if drawn and site.role == "latent" else site.type
             builder.data(site.name, type_, origin="site")
 
 
-def _many(site: Sample) -> Tensor:
+def many(site: Sample) -> Tensor:
     """The type of many draws of a site."""
     return replace(site.type, axes=(DRAWS, *site.type.axes))
 
@@ -85,7 +85,7 @@ def counted(model: Graph, names: Collection[str]) -> dict[str, Graph]:
 
     The graph has one output of the site's name: a boolean for each element of a draw.
     """
-    builder = _whole(model, None, "counted")
+    builder = whole(model, None, "counted")
     builder.reserved |= {site.name for site in model.samples}
     found: dict[str, Graph] = {}
 
@@ -115,7 +115,7 @@ def guide_parameters(guide: Graph) -> Graph:
 
     Where a factor depends on the draw of another, that is drawn once.
     """
-    builder = _whole(guide, None, "guide")
+    builder = whole(guide, None, "guide")
     for site in guide.samples:
         if site.role == "observed":
             builder.data(site.name, site.type, origin="site")
@@ -137,132 +137,9 @@ def _of_data(builder: Builder, site: Sample) -> Value | None:
     return builder.value(site.name) if site.role == "observed" else None
 
 
-def has_unconstrained_form(model: Graph) -> bool:
-    """Whether every latent is continuous and its support has a bijection from the reals."""
-    latents = [site for site in model.samples if site.role == "latent"]
-    nodes = model.by_name()
-    for lag in nodes.values():  # a value that is read before its parameters are
-        site = nodes[lag.of] if isinstance(lag, Lag) else None
-        if isinstance(site, Sample) and site.role == "latent":
-            fixed = tuple((p, v) for p, v in site.args if isinstance(nodes[v], FIXED))
-            if not _has_fixed_bounds(replace(site, args=fixed)):
-                return False
-    return all(SUPPORTS[find(s.distribution).support.kind].bijection for s in latents)
-
-
-def constrain(model: Graph, *, draws: bool = False) -> Graph:
-    """The latents on their supports, from reals of the same names and types.
-
-    With `draws` they are many draws, `[draws, plates..., shape...]`.
-    """
-    return _between(model, "constrain", lambda b, u, bounds: b.forward(u, *bounds), draws)
-
-
-def unconstrain(model: Graph, *, draws: bool = False) -> Graph:
-    """The latents on the reals, from values on their supports; `draws` as in `constrain`."""
-    return _between(model, "unconstrain", lambda b, x, bounds: b.inverse(x, *bounds), draws)
-
-
-Move = Callable[[Bijection, Value, Sequence[Value | float]], Value]
-
-
-def _between(model: Graph, name: str, move: Move, draws: bool) -> Graph:
-    """Each latent moved by its bijection; bounds may depend on the latents before it."""
-    builder = _whole(model, None, name, draws=draws)
-    _give_sites(builder, model, drawn=draws)
-
-    known: dict[str, Value] = {}
-
-    def given(site: Sample) -> Value | None:
-        if site.role == "observed":
-            return observed_value(builder, site)
-        return builder.value(site.name) if name == "unconstrain" else _moved(builder, site, known)
-
-    def moved(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
-        if site.role == "observed":
-            return observed_value(builder, site)
-        value = known.get(site.name)
-        if value is None:
-            bijection, bounds = _bijection(builder, dist, args)
-            value = move(bijection, builder.value(site.name), bounds)
-            value = rename(builder, value, f"{site.name}_moved")
-        builder.output(site.name, on_plates(builder, value, site, site.type.shape))
-        return value if name == "constrain" else builder.value(site.name)
-
-    inline(builder, model, moved, given)
-    return builder.build()
-
-
-def unconstrained_log_density(model: Graph) -> Graph:
-    """log p of all sites as a function of the latents on the reals, with the Jacobian; a scalar.
-
-    The latents are given on the reals, the observed sites as they are: what MCMC moves in.
-    """
-    builder = _whole(model, None, "unconstrained_log_density")
-    _give_sites(builder, model)
-    terms: list[Value] = []
-    known: dict[str, Value] = {}
-
-    def early(site: Sample) -> Value | None:
-        observed = site.role == "observed"
-        return observed_value(builder, site) if observed else _moved(builder, site, known)
-
-    def scored(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
-        name_parameters(builder, site, args)
-        value = given = observed_value(builder, site)
-        if site.role == "latent":
-            bijection, bounds = _bijection(builder, dist, args)
-            moved = known[site.name] if site.name in known else bijection.forward(given, *bounds)
-            value = rename(builder, moved, f"{site.name}_value")
-            if bijection.name != "identity":
-                jacobian = bijection.log_det(given, *bounds)
-                jacobian = score.where_counted(builder, site, jacobian)
-                jacobian = on_plates(builder, jacobian, site, site.type.shape)
-                terms.append(ops.sum_axes(ops.sum_all(jacobian), jacobian.type.axes))
-            builder.inside.add(value.name)
-        density = rename(
-            builder, score.log_density(builder, site, dist, value, args), f"lp_{site.name}"
-        )
-        term = _full(density, site, dist, builder)
-        terms.append(ops.sum_axes(ops.sum_all(term), term.type.axes))
-        return value
-
-    inline(
-        builder, model, scored, early,
-        factor=lambda site, v: terms.append(_factor(builder, site, v)),
-    )  # fmt: skip
-    builder.output("unconstrained_log_density", functools.reduce(operator.add, terms))
-    return builder.build()
-
-
-def _moved(builder: Builder, site: Sample, known: dict[str, Value]) -> Value | None:
-    """The value of a latent that is given on the reals, where its bounds are known already."""
-    if site.name not in known and _has_fixed_bounds(site):
-        args = {parameter: builder.value(name) for parameter, name in site.args}
-        bijection, bounds = _bijection(builder, find(site.distribution), args)
-        known[site.name] = bijection.forward(builder.value(site.name), *bounds)
-    return known.get(site.name)
-
-
-def _has_fixed_bounds(site: Sample) -> bool:
-    """Whether the bounds of a site's support are among those of its parameters that it has."""
-    dist, given = find(site.distribution), dict(site.args)
-    bounds = [bound for bound in dist.support.bounds if isinstance(bound, str)]
-    return all(bound in given and bound not in dist.bounds for bound in bounds)
-
-
-def _bijection(
-    builder: Builder, dist: Distribution, args: Mapping[str, Value]
-) -> tuple[Bijection, list[Value | float]]:
-    """The bijection from the reals to a site's support, and its bounds."""
-    support = support_of(dist, args)
-    bounds = [builder.value(b) if isinstance(b, str) else b for b in support.bounds]
-    return BIJECTIONS[SUPPORTS[support.kind].bijection], bounds
-
-
 def parameters(model: Graph, guide: Graph | None, used: Collection[str] | None = None) -> Graph:
     """The value of every parameter on its support, or of those named."""
-    builder = _whole(model, guide, "parameters")
+    builder = whole(model, guide, "parameters")
     for graph in (guide, model):
         if graph is None:
             continue
@@ -300,22 +177,18 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
     (elementwise, batch-shaped) and `NAME.parameters.PARAMETER`, for each target NAME. A recorded
     quantity has no density and no parameters.
     """
-    builder = _whole(model, guide, "query", draws=True)
+    builder = whole(model, guide, "query", draws=True)
     for site in model.samples:
         if site.name in asked.given:
             builder.data(site.name, site.type, origin="site")
         elif site.name in asked.drawn:
-            builder.data(site.name, _many(site), origin="site")
+            builder.data(site.name, many(site), origin="site")
     inferred = _from_guide(builder, guide, asked) if guide is not None and asked.guided else {}
-
-    def from_guide(site: Sample) -> _Factor | None:
-        here = asked.guided_rows or set(site.type.axes) <= set(asked.kept)
-        return inferred.get(site.name) if here else None
 
     def given(site: Sample) -> Value | None:
         if site.name in asked.drawn or site.name in asked.given:
             return builder.value(site.name)
-        if factor := from_guide(site):
+        if factor := _of_guide(site, asked, inferred):
             return factor.value
         replayed = observed_node(site) is not None and site.name not in asked.targets
         return observed_value(builder, site) if replayed else None
@@ -335,7 +208,7 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
                 anew = _drawn(builder, site, dist, args, f"{site.name}_new")
                 _outputs(builder, site, dist, args, anew, asked, scored=value)
             return value
-        if factor := from_guide(site):
+        if factor := _of_guide(site, asked, inferred):
             if site.name in asked.targets:  # what was drawn from the guide is described by it
                 _outputs(builder, site, factor.distribution, factor.args, factor.value, asked,
                          scored=factor.value)  # fmt: skip
@@ -348,24 +221,27 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
             _outputs(builder, site, dist, args, value, asked, scored=value)
         return value
 
-    def recorded(site: Sample, value: Value) -> None:
-        if site.name not in asked.targets:
-            return
-        value = on_plates(builder, value, site, site.type.shape)
-        if "sample" in asked.wants:
-            builder.output(f"{site.name}.sample", _with_draws(builder, value))
-        if "mean" in asked.wants:
-            mean = ops.cast(value, "f32")
-            varies = DRAWS in mean.type.axes
-            builder.output(f"{site.name}.mean", _averaged(builder, mean) if varies else mean)
-
-    inline(builder, model, in_model, given, draws=(DRAWS,), recorded=recorded)
+    inline(builder, model, in_model, given, draws=(DRAWS,), recorded=partial(_recorded, asked))
     return builder.build()
+
+
+def _recorded(asked: Query, site: Sample, value: Value) -> None:
+    """What is wanted of a recorded quantity."""
+    if site.name not in asked.targets:
+        return
+    builder = value.builder
+    value = on_plates(builder, value, site, site.type.shape)
+    if "sample" in asked.wants:
+        builder.output(f"{site.name}.sample", _with_draws(builder, value))
+    if "mean" in asked.wants:
+        mean = ops.cast(value, "f32")
+        varies = DRAWS in mean.type.axes
+        builder.output(f"{site.name}.mean", _averaged(builder, mean) if varies else mean)
 
 
 def joint_draws(model: Graph) -> Graph:
     """Joint draws of the outputs of a model, whatever they are: `[draws, plates..., shape...]`."""
-    builder = _whole(model, None, "draws", draws=True)
+    builder = whole(model, None, "draws", draws=True)
     env = inline(
         builder,
         model,
@@ -384,6 +260,12 @@ class _Factor:
     distribution: Distribution
     args: Mapping[str, Value]
     value: Value
+
+
+def _of_guide(site: Sample, asked: Query, inferred: Mapping[str, _Factor]) -> _Factor | None:
+    """A latent of the model as the guide has it, where a query takes it from there."""
+    fitted = asked.guided_rows or set(site.type.axes) <= set(asked.kept)
+    return inferred.get(site.name) if fitted else None
 
 
 def _from_guide(builder: Builder, guide: Graph, asked: Query) -> dict[str, _Factor]:
@@ -456,7 +338,7 @@ def _outputs(
         builder.output(f"{site.name}.mean", _mean(builder, site, dist, args, value))
     if "log_prob" in asked.wants:
         density = score.log_density(builder, site, dist, scored, args)
-        density = _full(density, site, dist, builder)
+        density = full(density, site, dist, builder)
         builder.output(f"{site.name}.log_prob", _with_draws(builder, density))
     if "parameters" in asked.wants:
         for name, arg in args.items():
@@ -490,7 +372,7 @@ def _with_draws(builder: Builder, value: Value) -> Value:
     return builder.op("to_axis", repeated, axis=DRAWS)
 
 
-def _full(term: Value, site: Sample, dist: Distribution, builder: Builder) -> Value:
+def full(term: Value, site: Sample, dist: Distribution, builder: Builder) -> Value:
     """A density broadcast to the plates and batch shape of its site."""
     return on_plates(builder, term, site, site.type.shape[: site.type.rank - dist.event_rank])
 
@@ -505,7 +387,7 @@ def on_plates(builder: Builder, value: Value, site: Sample, shape: tuple[Size, .
     return value
 
 
-def _whole(model: Graph, guide: Graph | None, name: str, *, draws: bool = False) -> Builder:
+def whole(model: Graph, guide: Graph | None, name: str, *, draws: bool = False) -> Builder:
     """A builder in which every plate has all its rows."""
     known = merged(model, guide, name=name, stage="function")
     axes = [replace(axis, subsampled=False) for axis in known.axes.values()]

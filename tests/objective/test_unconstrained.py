@@ -9,7 +9,7 @@ from ppc_numpy import evaluate, random_inputs
 
 from ppc.distributions import DISTRIBUTIONS
 from ppc.ir.nodes import Graph
-from ppc.objective import functions
+from ppc.objective import functions, unconstrained
 from ppc.passes import condition, constrain
 
 STEP = 1e-5
@@ -22,7 +22,7 @@ def conditioned(name: str) -> Graph:
 
 def with_reals(model: Graph, seed: int) -> dict[str, np.ndarray]:
     """Random inputs of the unconstrained log density: latents on the reals."""
-    graph = constrain.run(functions.unconstrained_log_density(model))
+    graph = constrain.run(unconstrained.unconstrained_log_density(model))
     rng = np.random.default_rng(seed)
     inputs = random_inputs(graph, rng)
     for site in model.samples:
@@ -41,7 +41,7 @@ def only(graph: Graph, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def continuous() -> list[str]:
-    return [name for name in NAMES if functions.has_unconstrained_form(conditioned(name))]
+    return [name for name in NAMES if unconstrained.has_unconstrained_form(conditioned(name))]
 
 
 @pytest.mark.parametrize("name", continuous())
@@ -49,9 +49,9 @@ def test_the_jacobian_is_that_of_constrain(name: str) -> None:
     model = conditioned(name)
     inputs = with_reals(model, seed=1)
     latents = [site.name for site in model.samples if site.role == "latent"]
-    move = constrain.run(functions.constrain(model))
+    move = constrain.run(unconstrained.constrain(model))
     density = constrain.run(functions.log_density(model))
-    whole = constrain.run(functions.unconstrained_log_density(model))
+    whole = constrain.run(unconstrained.unconstrained_log_density(model))
 
     values = evaluate(move, only(move, inputs))
     log_det = 0.0
@@ -74,7 +74,9 @@ def test_the_jacobian_is_that_of_constrain(name: str) -> None:
 def test_unconstrain_undoes_constrain(name: str) -> None:
     model = conditioned(name)
     inputs = with_reals(model, seed=2)
-    move, back = (constrain.run(f(model)) for f in (functions.constrain, functions.unconstrain))
+    move, back = (
+        constrain.run(f(model)) for f in (unconstrained.constrain, unconstrained.unconstrain)
+    )
     values = evaluate(move, only(move, inputs))
     found = evaluate(back, only(back, {**inputs, **values}))
     for site in model.samples:
