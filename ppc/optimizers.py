@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType, SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 from ppc.diagnostics import DataError, KindError
 from ppc.diagnostics.optimizers import OptimizerArgument, UnknownOptimizer
@@ -167,8 +167,9 @@ TRAIN: Mapping[str, tuple[str, Mapping[str, Any]]] = MappingProxyType({
     ),
 })  # fmt: skip
 
+_KerasRule: TypeAlias = tuple[str, Mapping[str, Any], Mapping[str, str]]
 # Name in `keras.optimizers` to rule, arguments, and what the rule calls some of these.
-KERAS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]] = MappingProxyType({
+KERAS: Mapping[str, _KerasRule] = MappingProxyType({
     "SGD": (
         "momentum", {"learning_rate": 0.01, "momentum": 0.0, "nesterov": False},
         {"nesterov": "use_nesterov"},
