@@ -78,7 +78,7 @@ def loss_curve(model: inf.ProbModel, method: inf.inference.SVI, x, y) -> plt.Fig
 
 def latent_space(model: inf.ProbModel, method: inf.inference.SVI, x, y) -> plt.Figure:
     """Draws of z given each image, coloured by digit."""
-    z = model.posterior("z", data={"x": x}, seed=0).sample()["z"]
+    z = model.posterior("z", data={"x": x}, seed=0).sample()
     figure, axes = plt.subplots(figsize=(4.6, 4.2))
     for label in CLASSES:
         axes.scatter(*z[y == label].T, s=9, label=f"digit {label}")
@@ -90,7 +90,7 @@ def latent_space(model: inf.ProbModel, method: inf.inference.SVI, x, y) -> plt.F
 def generated(model: inf.ProbModel, method: inf.inference.SVI, x, y) -> plt.Figure:
     """The mean images of draws of z from the prior of the fitted model."""
     query = model.prior("x", size_datamodel=24, seed=1)
-    images = query.parameters(["loc"])["x"]["loc"]
+    images = query.parameters(["loc"])["loc"]
     figure, grid = plt.subplots(3, 8, figsize=(8, 3.2))
     for image, axes in zip(images, grid.flat, strict=True):
         axes.imshow(image.reshape(SIDE, SIDE), cmap="gray_r", vmin=0, vmax=1)

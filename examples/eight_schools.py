@@ -26,7 +26,7 @@ def main():
     p = eight_schools(sigma)
     vi = inf.inference.VI(None, epochs=20_000, learning_rate=0.01)
     p.fit({"y": y}, vi, seed=0)
-    draws = p.posterior("theta", seed=0).sample(4000)["theta"]
+    draws = p.posterior("theta", seed=0).sample(4000)
     print(f"loss {np.mean(vi.losses[-2000:]):.2f}")
     for school, effect in zip("ABCDEFGH", draws.T, strict=True):
         print(f"school {school}: effect {effect.mean():5.1f} +- {effect.std():.1f}")

@@ -62,12 +62,29 @@ def record(
         value, site = trace(node)
     except CompileError as error:
         raise CallError(error.mistakes) from None
+    random = any(node.parents)
+    if isinstance(value, list | tuple):
+        parts = [_part(node, i, random) if isinstance(v, Value) else v for i, v in enumerate(value)]
+        return type(value)(parts)
     if not isinstance(value, Value):
         return value
     if site is not None:
         return RandomVariable(node, name or _unnamed(), site.distribution)
-    tensor = Tensor(node)
-    return tensor if any(node.parents) else plain(draw([tensor], None)[0])
+    return _known(Tensor(node), random)
+
+
+def _part(node: Deferred, place: int, random: bool) -> Any:
+    """One of the results of an operation that gives several."""
+    from ppc_frontend.deferred import Deferred, trace
+
+    part = Deferred("part", (Tensor(node), place), {}, node.plates, node.span)
+    trace(part)
+    return _known(Tensor(part), random)
+
+
+def _known(tensor: Tensor, random: bool) -> Any:
+    """A tensor, or what it is now where it depends on nothing random."""
+    return tensor if random else plain(draw([tensor], None)[0])
 
 
 def calling_span() -> Span:

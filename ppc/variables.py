@@ -92,7 +92,7 @@ class ModelVariable:
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters at one joint draw of what they depend on."""
-        found: dict[str, Any] = self._query().parameters(simplify_result=True)
+        found: dict[str, Any] = self._query().parameters()
         return found
 
     def sample(self, size: int = 1, *, seed: int | None = None) -> Any:
@@ -101,13 +101,13 @@ class ModelVariable:
         After a fit the networks and parameters of the model are the fitted ones. Raises KindError
         (a TypeError) or QueryError (a ValueError) for a size that is none.
         """
-        return self._query(seed=seed).sample(size, simplify_result=True)
+        return self._query(seed=seed).sample(size)
 
     def log_prob(self, value: Any, *, seed: int | None = None) -> Any:
         """log p(value) of each element, given one draw of what it depends on."""
         given = np.broadcast_to(value, self.shape)
         query = self.model.prior(self.name, {self.name: given}, self.rows, seed=seed)
-        return query.log_prob(simplify_result=True)
+        return query.log_prob()
 
     def prob(self, value: Any, *, seed: int | None = None) -> Any:
         """The density of `value`: exp of `log_prob`."""
@@ -115,7 +115,7 @@ class ModelVariable:
 
     def mean(self, *, seed: int | None = None) -> Any:
         """The mean given one draw of what it depends on."""
-        return self._query(seed=seed).mean(1, simplify_result=True)
+        return self._query(seed=seed).mean(1)
 
     def __getattr__(self, name: str) -> Any:
         # A parameter by its name, as in InferPy and TFP: `m.vars["x"].loc`.
@@ -139,7 +139,7 @@ def drawn(variables: Sequence[ModelVariable]) -> dict[int, Any]:
     found: dict[int, Any] = {}
     for model, rows in dict.fromkeys((v.model, v.rows) for v in variables):
         own = [v for v in variables if v.model is model and v.rows == rows]
-        values = model.prior(_names(own), None, rows).sample()
+        values = model.prior(_names(own), None, rows).sample(simplify_result=False)
         found.update({id(v): values[v.name] for v in own})
     return found
 

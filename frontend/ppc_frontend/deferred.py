@@ -60,10 +60,13 @@ class Deferred:
     span: Span
     type: Tensor = field(default_factory=Tensor)
     axes: tuple[Axis, ...] = ()
+    parts: tuple[Tensor, ...] = ()  # of a list of results; what is no tensor counts as a number
+    captured: tuple[Deferred, ...] = ()  # what functions among the arguments read
 
     @property
     def parents(self) -> Iterator[Deferred]:
         """The recorded operations among the arguments."""
+        yield from self.captured
         todo: list[Any] = [*self.args, *self.kwargs.values()]
         while todo:
             item = todo.pop()
@@ -89,19 +92,33 @@ class Recording:
     ctx: Context = field(default_factory=lambda: Context(Builder("eager", "model"), Assumptions()))
     known: dict[int, Any] = field(default_factory=dict)  # by id of the operation
     kept: list[Any] = field(default_factory=list)  # objects whose ids are keys
+    captured: dict[int, Deferred] = field(default_factory=dict)  # found on the way, by id
 
     def __post_init__(self) -> None:
-        self.ctx.live = Live(self.ctx).value
+        self.ctx.live = Live(self.ctx, recorded=self._captured).value
         self.ctx.in_init = "tensor"  # random numbers are drawn here as where a parameter starts
 
     def stand_in(self, node: Deferred) -> None:
         """Let an operation be an array of its type; nothing of what it is made from is seen."""
         for axis in node.axes:
             self.ctx.builder.axis(axis)
-        name = self.ctx.builder.fresh("given")
         with self.ctx.at(node.span):
-            self.known[id(node)] = self.ctx.builder.data(name, node.type)
+            arrays = [
+                self.ctx.builder.data(self.ctx.builder.fresh("given"), type_)
+                for type_ in (node.parts or (node.type,))
+            ]
+        self.known[id(node)] = arrays if node.parts else arrays[0]
         self.kept.append(node)
+
+    def _captured(self, obj: Any) -> Any:
+        """The value of an operation that a function among the arguments reads."""
+        node = recorded(obj)
+        if node is None:
+            return None
+        if id(node) not in self.known:
+            self.captured[id(node)] = node
+            self.stand_in(node)
+        return self._seen(self.known[id(node)])
 
     def evaluate(self, target: Deferred) -> Any:
         """The value of an operation. Raises RejectedError and RuleError."""
@@ -150,6 +167,8 @@ class Recording:
                 return elementwise.unary(ctx, "abs", x=args[0])
             case "[]":
                 return subscript(ctx, args[0], args[1:])
+            case "part":
+                return self._seen(args[0][args[1]])
         return call(ctx, Ref(operation), args, kwargs)
 
     def _argument(self, obj: Any) -> Any:
@@ -204,9 +223,13 @@ def trace(node: Deferred) -> tuple[Any, Sample | None]:
     for parent in node.parents:
         recording.stand_in(parent)
     value = evaluated(recording, node)
+    node.captured = tuple(recording.captured.values())
     if isinstance(value, Value):
         node.type = value.type
-        node.axes = tuple(recording.ctx.builder.axes[name] for name in value.type.axes)
+    elif isinstance(value, list | tuple):
+        node.parts = tuple(v.type if isinstance(v, Value) else Tensor() for v in value)
+    axes = {name: None for type_ in (*node.parts, node.type) for name in type_.axes}
+    node.axes = tuple(recording.ctx.builder.axes[name] for name in axes)
     return value, recording.site(value)
 
 

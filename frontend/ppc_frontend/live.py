@@ -159,6 +159,7 @@ class Live:
 
     ctx: Context
     known: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+    recorded: Callable[[Any], Any] = lambda _: None  # the graph value of what was recorded outside
 
     def frame(
         self, function: types.FunctionType, module: ParsedModule, cells: Mapping[str, Any]
@@ -178,6 +179,8 @@ class Live:
         """What an object stands for in a model."""
         if obj is None or obj is ... or isinstance(obj, bool | int | float | str | range):
             return _plain(obj)
+        if (value := self.recorded(obj)) is not None:
+            return value
         if id(obj) not in self.known:
             self.known[id(obj)] = (obj, self._convert(name, obj))
         return self.known[id(obj)][1]

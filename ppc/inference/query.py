@@ -16,6 +16,7 @@ from ppc.compiler import as_function
 from ppc.diagnostics import DataError, KindError, QueryError
 from ppc.diagnostics.chains import DensityOfChains, OtherRows
 from ppc.diagnostics.data import BadNumber, MissingData, NeedsRows, OfQuantity, WrongKind
+from ppc.inference.answers import of_one
 from ppc.inference.chained import Chained
 from ppc.inference.data import check, entries, guide_arguments
 from ppc.inference.methods import VI, next_seed, positive_integer
@@ -58,10 +59,10 @@ class Query:
     states: Mapping[str, Array] = field(default_factory=dict)  # of chains: [draws, shape...]
     _modules: dict[tuple[Want, ...], Any] = field(default_factory=dict)
 
-    def sample(self, size: int = 1, simplify_result: bool = False) -> Any:
+    def sample(self, size: int = 1, simplify_result: bool = True) -> Any:
         """Joint draws by site: `[plates..., shape...]`, with a leading axis for `size` > 1.
 
-        `simplify_result` returns the bare array where there is one target.
+        Of one target it is the bare array, or with `simplify_result=False` a dict of that.
         """
         if isinstance(size, bool) or not hasattr(size, "__index__"):
             found = type(size).__name__
@@ -76,7 +77,7 @@ class Query:
                 values = OrderedDict(values)
         return self._simplified(values, simplify_result)
 
-    def mean(self, draws: int = 1000, simplify_result: bool = False) -> Any:
+    def mean(self, draws: int = 1000, simplify_result: bool = True) -> Any:
         """The mean of each target, averaged over `draws` joint draws: `[plates..., shape...]`.
 
         What is averaged is the distribution's mean given its parents, which varies less than the
@@ -92,7 +93,7 @@ class Query:
                 averages[name] = before + (value - before) * (size / done)
         return self._simplified(averages, simplify_result)
 
-    def log_prob(self, simplify_result: bool = False) -> Any:
+    def log_prob(self, simplify_result: bool = True) -> Any:
         """Elementwise log densities of the targets at one joint draw, or at the given values.
 
         Raises QueryError for what chains drew: its density is not known.
@@ -106,13 +107,14 @@ class Query:
 
     def sum_log_prob(self) -> Any:
         """The sum over targets of the mean of their elementwise log densities, as in InferPy."""
-        total = sum(np.mean(value, dtype=np.float64) for value in self.log_prob().values())
+        scored = self.log_prob(simplify_result=False)
+        total = sum(np.mean(value, dtype=np.float64) for value in scored.values())
         return np.float32(total)
 
     def parameters(
         self,
         names: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
-        simplify_result: bool = False,
+        simplify_result: bool = True,
     ) -> Any:
         """The parameters of the targets' distributions at one joint draw, by site and name.
 
@@ -151,7 +153,7 @@ class Query:
         return found
 
     def _simplified(self, values: dict[str, Any], simplify: bool) -> Any:
-        return next(iter(values.values())) if simplify and len(values) == 1 else values
+        return of_one(values) if simplify and len(values) == 1 else values
 
     def _run(self, wants: tuple[Want, ...], draws: int) -> dict[str, Array]:
         """Run the query's program; results stacked along their leading axis of draws."""

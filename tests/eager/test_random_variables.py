@@ -46,6 +46,26 @@ def test_a_session_draws_nested_structures_jointly() -> None:
         inf.get_session().run(a, {"x": 1})
 
 
+def test_a_random_predicate_chooses_lists() -> None:
+    x = inf.Normal(0, 1)
+    sure = tf.case({x > 0: lambda: [0.0, 1.0], x <= 0: lambda: [1.0, 0.0]})
+    drawn, label = draw([x, inf.Categorical(probs=sure)], 50, seed=0)
+    np.testing.assert_array_equal(label, drawn > 0)
+    with inf.datamodel(3):
+        row = inf.Normal(0.0, 1.0)
+        parts = tf.cond(row > 0, lambda: (row, 1.0), lambda: (-row, -1.0))
+    size, sign, row_drawn = draw([*parts, row], None, seed=0)
+    np.testing.assert_array_equal(size * sign, row_drawn)
+
+
+def test_what_gives_several_tensors_gives_them_outside_models() -> None:
+    first, rest = tf.split(np.arange(5.0), [2, 3])
+    assert isinstance(first, np.ndarray) and first.tolist() == [0, 1] and rest.tolist() == [2, 3, 4]
+    x = inf.Normal(np.zeros(4), 1.0)
+    *parts, whole = draw([*tf.split(x, 2), x], None, seed=0)
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
 def test_the_density_is_scipys() -> None:
     x = inf.Gamma([2.0, 3.0], 4.0)
     at = np.array([0.3, 1.7])

@@ -51,6 +51,11 @@ DECISIONS = {
         "kept[0]",
         lambda z: 2.0 if 0 < z <= 1 else 0.5,
     ),
+    "tf.case without a default": (
+        "tf.case({z > 1.0: lambda: z, (z > 0.0) & (z <= 1.0): put, z <= 0.0: lambda: -z})",
+        "kept[0]",
+        lambda z: 2.0 if 0 < z <= 1 else 0.5,
+    ),
     "both append": (
         "tf.cond(z > 0.0, append, append_another)", "kept[-1]", lambda z: 3.0 if z > 0 else z - 4.0,
     ),

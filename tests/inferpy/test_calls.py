@@ -169,13 +169,38 @@ def test_draws_have_inferpys_containers_and_shapes(fitted) -> None:
     prior = simple().prior()
     assert type(prior.sample()) is OrderedDict and list(prior.sample()) == ["theta", "x"]
     assert list(simple().prior(["x", "theta"]).sample()) == ["theta", "x"]  # the model's order
-    assert type(simple().prior(["x"]).sample()) is dict
+    assert type(simple().prior(["x"]).sample(simplify_result=False)) is dict
     assert simple().prior("x", size_datamodel=4).sample(3)["x"].shape == (3, 4)
-    assert fitted.posterior("theta").sample(0)["theta"].shape == (0,)
-    assert fitted.posterior("theta").sample(simplify_result=True).shape == ()
-    assert fitted.posterior_predictive("x").sample()["x"].shape == (ROWS,)
-    assert list(fitted.posterior().sample()) == ["theta"]
-    assert list(fitted.posterior_predictive([]).sample()) == ["x"]
+    assert fitted.posterior("theta").sample(0).shape == (0,)
+    assert list(fitted.posterior().sample(simplify_result=False)) == ["theta"]
+    assert list(fitted.posterior_predictive([]).sample(simplify_result=False)) == ["x"]
+
+
+def test_one_target_is_answered_by_the_bare_array_which_has_its_name_too(fitted) -> None:
+    drawn = fitted.posterior_predictive("x", seed=0).sample()
+    assert drawn.shape == (ROWS,) and fitted.posterior().sample(3).shape == (3,)
+    whole = fitted.posterior_predictive("x", seed=0).sample(simplify_result=False)
+    np.testing.assert_array_equal(whole["x"], drawn)
+    np.testing.assert_array_equal(drawn["x"], drawn)
+    assert [type(drawn[k]) for k in ("x", 0, slice(2), drawn > 0)] == [
+        np.ndarray, np.float32, np.ndarray, np.ndarray,
+    ]  # fmt: skip
+    assert [type(a) for a in (drawn + 1, drawn.sum(), np.exp(drawn))] == [
+        np.ndarray, np.float32, np.ndarray,
+    ]  # fmt: skip
+    assert type(np.concatenate([drawn, drawn])) is np.ndarray
+    with pytest.raises(IndexError):
+        drawn["theta"]
+    parameters = fitted.posterior("theta").parameters()
+    assert parameters["scale"] == parameters["theta"]["scale"] == np.float32(0.25)
+    with pytest.raises(KeyError):
+        parameters["rate"]
+
+
+def test_draws_of_a_query_are_data_of_the_next(fitted) -> None:
+    theta = fitted.posterior("theta").sample()
+    scored = fitted.posterior_predictive("x", data={"theta": theta, "x": X}).log_prob()
+    np.testing.assert_allclose(scored, stats.norm(theta, 2.0).logpdf(X), rtol=1e-5)
 
 
 def test_densities_are_elementwise_and_their_sum_is_of_means(fitted) -> None:
@@ -190,10 +215,11 @@ def test_densities_are_elementwise_and_their_sum_is_of_means(fitted) -> None:
 
 def test_parameters_are_chosen_by_a_list_or_by_variable(fitted) -> None:
     query = fitted.posterior("theta")
-    assert query.parameters(["scale"]) == {"theta": {"scale": np.float32(0.25)}}
+    assert query.parameters(["scale"]) == {"scale": np.float32(0.25)}
     assert query.parameters({"theta": ["scale"]}) == query.parameters(["scale"])
-    assert set(query.parameters()["theta"]) == {"loc", "scale"}
-    assert query.parameters(["scale"], simplify_result=True) == {"scale": np.float32(0.25)}
+    assert set(query.parameters()) == {"loc", "scale"}
+    whole = query.parameters(["scale"], simplify_result=False)
+    assert whole == {"theta": {"scale": np.float32(0.25)}}
     with pytest.raises(TypeError, match="The argument 'names' must be None, a list or a dict"):
         query.parameters("loc")
 

@@ -149,7 +149,9 @@ def _dict(ctx: Context, frame: Frame, node: cst.Dict) -> Any:
 
 
 def _key(ctx: Context, value: Any) -> Any:
-    """The key of a dictionary. Refuses tensors and what Python cannot look up."""
+    """The key of a dictionary. Refuses tensors that are no predicates, and what has no hash."""
+    if isinstance(value, Value) and value.type.dtype == "bool":
+        return value  # of the pairs that `tf.case` takes
     if isinstance(value, Size):
         return ctx.fixed(value)
     needs_number(ctx, value, "a key")

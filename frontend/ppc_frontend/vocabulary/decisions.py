@@ -24,16 +24,24 @@ def cond(ctx: Context, *, pred: Any, first: Any, second: Any, operands: Sequence
 
 
 def case(ctx: Context, *, pairs: Any, default: Any = None) -> Any:
-    """What the function of the first predicate that holds returns; the default where none does."""
+    """What the function of the first predicate that holds returns; the default where none does.
+
+    Without a default one of the predicates has to hold, as TensorFlow says: the last one where
+    none before it does.
+    """
     from ppc_frontend.evaluate.calls import call
 
-    if default is None:
+    if isinstance(pairs, dict):
+        pairs = list(pairs.items())
+    if default is None and not pairs:
         ctx.missing("tf.case", "default")
     if not isinstance(pairs, list | tuple) or not all(
         isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs
     ):
         what = "pairs of a predicate and a function"
         ctx.refuse(wrong.NotKnown(span=ctx.span, what=what, found=describe(pairs)))
+    if default is None:
+        *pairs, (_, default) = pairs
     chosen: Callable[[], Any] = partial(call, ctx, default, (), {})
     held = [default, *(function for _, function in pairs)]
     for pred, function in reversed(pairs):
