@@ -47,6 +47,12 @@ class PpcError(Exception):
 
         return render_all(self.mistakes)
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and notebooks show instead of a traceback through ppc (their protocol)."""
+        from ppc.diagnostics.render import render_raised
+
+        return render_raised(self)
+
 
 class CompileError(PpcError):
     """A model or guide that cannot be compiled."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import unicodedata
 from collections.abc import Sequence
 
@@ -9,6 +10,8 @@ from ppc.diagnostics.base import Mistake
 from ppc.spans import Span
 
 WIDTH = 100  # cells of source that a window shows; longer lines are cut around the caret
+# Whose frames say nothing to a user: ours, and those that run a notebook's cells.
+_LIBRARIES = frozenset({"ppc", "ppc_frontend", "ppc_jax", "ppc_tf", "ppc_numpy", "IPython"})
 _CARET_LINES = 5  # a place over more lines shows its first ones
 
 
@@ -39,6 +42,18 @@ def render_internal(what: str, details: str = "") -> str:
         "  help: please report it, with this text, the model's source and ppc's version",
     ]
     return "\n".join([*parts, details] if details else parts)
+
+
+def render_raised(error: BaseException) -> list[str]:
+    """The lines of the user's own code that led to an error, and the error."""
+    frames = traceback.walk_tb(error.__traceback__)
+    own = [
+        (f, line)
+        for f, line in frames
+        if f.f_globals.get("__name__", "").split(".")[0] not in _LIBRARIES
+    ]
+    stack = traceback.StackSummary.extract(iter(own), capture_locals=False)
+    return [*(line for frame in stack.format() for line in frame.splitlines()), str(error)]
 
 
 def window(span: Span, context: int = 2) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
+import pytest
+
+import ppc as inf
 from ppc.diagnostics import CompileError, InternalError, Mistake
 from ppc.diagnostics.render import WIDTH, render, render_all, window
 from ppc.records import dataclass
@@ -196,3 +200,14 @@ def test_an_internal_error_says_that_it_is_one() -> None:
         "model m()",
     )
     assert str(InternalError("no")).count("\n") == 2
+
+
+def test_notebooks_show_the_users_lines_and_the_message() -> None:
+    """IPython shows what `_render_traceback_` gives, in place of the frames of ppc."""
+    with pytest.raises(CompileError) as raised:
+        inf.probmodel(lambda: inf.Normall(0.0, 1.0))()
+    lines = raised.value._render_traceback_()
+    places = [line for line in lines if line.startswith("  File ")]
+    assert len(places) == 1 and Path(__file__).name in places[0]
+    assert "inf.probmodel(lambda" in lines[1]
+    assert lines[-1] == str(raised.value) and "not a lambda" in lines[-1]
