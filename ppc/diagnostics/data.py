@@ -174,6 +174,21 @@ class MissingIsRead(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MissingIsAsked(Mistake):
+    """Given values, some of them missing, that are asked for."""
+
+    code: ClassVar[str] = "data-missing-asked"
+    names: tuple[str, ...]
+
+    def message(self) -> str:
+        names = ", ".join(map(repr, self.names))
+        return f"{names} cannot be both given and asked for: some of the values are missing"
+
+    def help(self) -> str:
+        return "draws of all rows: posterior_predictive, with the data of other sites only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TooLarge(Mistake):
     """Numbers that the program's type cannot hold."""
 

@@ -35,6 +35,7 @@ class Chained:
     step_sizes: Array  # f32[chains]
     rhat: Mapping[str, Array]
     ess: Mapping[str, Array]
+    missing: str = "error"  # what becomes of missing elements of data
 
     @property
     def guide(self) -> Graph:

@@ -84,7 +84,7 @@ def fit(
         raw={n: inputs[n] for n in map(unconstrained_name, graph.params) if n in inputs},
         arrays=seen.left_out(checked.arrays), sizes=checked.sizes, backend=backend, draws=draws,
         acceptance=run.acceptance, diverging=run.diverging, step_sizes=run.step_sizes,
-        rhat=_diagnosed("rhat", draws), ess=_diagnosed("ess", draws),
+        rhat=_diagnosed("rhat", draws), ess=_diagnosed("ess", draws), missing=missing,
     )  # fmt: skip
     _warn(chained)
     return chained

@@ -42,6 +42,7 @@ class Fitted:
     losses: Array
     backend: str | None
     method: VI
+    missing: str = "error"  # what becomes of missing elements of data
 
     @property
     def latent(self) -> tuple[str, ...]:
@@ -161,6 +162,7 @@ def fit(
         losses=outcome.losses,
         backend=backend,
         method=method,
+        missing=missing,
     )
 
 

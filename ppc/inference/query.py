@@ -15,11 +15,19 @@ from ppc import registry
 from ppc.compiler import as_function
 from ppc.diagnostics import DataError, KindError, QueryError
 from ppc.diagnostics.chains import DensityOfChains, OtherRows
-from ppc.diagnostics.data import BadNumber, MissingData, NeedsRows, OfQuantity, WrongKind
+from ppc.diagnostics.data import (
+    BadNumber,
+    MissingData,
+    MissingIsAsked,
+    NeedsRows,
+    OfQuantity,
+    WrongKind,
+)
 from ppc.inference.answers import of_one
 from ppc.inference.chained import Chained
 from ppc.inference.data import check, entries, guide_arguments
 from ppc.inference.methods import VI, next_seed, positive_integer
+from ppc.inference.missing import Seen, dropped
 from ppc.inference.refit import refitted
 from ppc.inference.starts import start, with_rows
 from ppc.ir.nodes import Graph
@@ -57,6 +65,7 @@ class Query:
     seeds: Random
     everything: bool  # whether no targets were named
     states: Mapping[str, Array] = field(default_factory=dict)  # of chains: [draws, shape...]
+    partial: frozenset[str] = frozenset()  # given sites of which elements are missing
     _modules: dict[tuple[Want, ...], Any] = field(default_factory=dict)
 
     def sample(self, size: int = 1, simplify_result: bool = True) -> Any:
@@ -69,6 +78,7 @@ class Query:
             raise KindError(WrongKind(argument="size", expected="an integer", found=found))
         if size < 0:
             raise QueryError(BadNumber(argument="size", expected="at least 0", found=str(size)))
+        self._need_whole()
         drawn = self._run(("sample",), int(size))
         values = {name: drawn[f"{name}.sample"] for name in self.asked.targets}
         if size == 1:
@@ -83,6 +93,7 @@ class Query:
         What is averaged is the distribution's mean given its parents, which varies less than the
         draws; of labels, their probabilities, on a new last axis.
         """
+        self._need_whole()
         averages: dict[str, Array] = {}
         done = 0
         for size, part in self._chunks(("mean",), positive_integer("draws", draws)):
@@ -96,6 +107,7 @@ class Query:
     def log_prob(self, simplify_result: bool = True) -> Any:
         """Elementwise log densities of the targets at one joint draw, or at the given values.
 
+        Elements that are missing from the given values have 0: no term.
         Raises QueryError for what chains drew: its density is not known.
         """
         if set(self.asked.drawn).intersection(self.asked.targets):
@@ -191,6 +203,11 @@ class Query:
         order = np.random.default_rng(self.seeds.getrandbits(31)).permutation(total)
         return np.resize(order, draws)
 
+    def _need_whole(self) -> None:
+        """Refuse to return given values where some are missing."""
+        if names := tuple(name for name in self.asked.targets if name in self.partial):
+            raise QueryError(MissingIsAsked(names=names))
+
     def _need(self, names: Sequence[str]) -> None:
         """Refuse a question that cannot be answered without data that were not given."""
         types = entries(self.model)
@@ -248,10 +265,11 @@ def posterior(
 ) -> Query:
     """See `ProbModel.posterior`."""
     rows = _rows(fitted, data or {})
-    given, inputs, sizes = _given(fitted, data, rows, fallback=True)
-    guided = local == "guide" or (local != "prior" and _rowwise(fitted.model, given))
-    asked = functions.Query(targets, given, guided_rows=guided)
-    about = _About(data or {}, inputs, sizes, rows, targets)
+    about = _given(fitted, data, rows, fallback=True)
+    fitted = replace(fitted, model=about.model)
+    guided = local == "guide" or (local != "prior" and _rowwise(fitted.model, about.given))
+    asked = functions.Query(targets, about.given, guided_rows=guided)
+    about = replace(about, latents=targets)
     return _query(fitted, asked, about, local, fitted.latent, seed=seed, backend=backend)
 
 
@@ -267,12 +285,13 @@ def predictive(
 ) -> Query:
     """See `ProbModel.posterior_predictive`."""
     rows = _rows(fitted, data or {})
-    given, inputs, sizes = _given(fitted, data, rows, fallback=False)
-    sizes = with_rows(fitted.model, sizes, size, rows, fitted.sizes)
-    guided = local != "prior" and _rowwise(fitted.model, given)
-    asked = functions.Query(targets, given, guided_rows=guided)
-    latents = tuple(name for name in fitted.latent if name not in given)
-    about = _About(data or {}, inputs, sizes, rows, latents)
+    about = _given(fitted, data, rows, fallback=False)
+    fitted = replace(fitted, model=about.model)
+    sizes = with_rows(fitted.model, about.sizes, size, rows, fitted.sizes)
+    guided = local != "prior" and _rowwise(fitted.model, about.given)
+    asked = functions.Query(targets, about.given, guided_rows=guided)
+    latents = tuple(name for name in fitted.latent if name not in about.given)
+    about = replace(about, sizes=sizes, latents=latents)
     return _query(fitted, asked, about, local, fitted.observed, seed=seed, backend=backend)
 
 
@@ -280,11 +299,14 @@ def predictive(
 class _About:
     """What a query after a fit is about."""
 
+    model: Graph  # with masks for what is missing
     data: Mapping[str, Any]  # as given
+    given: tuple[str, ...]  # the sites that have data
+    partial: frozenset[str]  # those of them of which elements are missing
     inputs: dict[str, Array]  # checked, with the fitted parameters
     sizes: Mapping[str, int]
     rows: frozenset[str]  # the plates whose rows may be others than the fitted ones
-    latents: tuple[str, ...]  # to be inferred
+    latents: tuple[str, ...] = ()  # to be inferred
 
 
 def _query(
@@ -323,6 +345,7 @@ def _query(
         Random(seed),
         set(asked.targets) >= set(possible),
         states,
+        about.partial,
     )
 
 
@@ -341,9 +364,12 @@ def log_density(model: ProbModel, values: Mapping[str, Any], *, backend: str | N
     """See `ProbModel.log_density`."""
     graph = model.fitted.model if model.fitted else model.ir
     _mapping("values", values)
-    arguments = {**model.arrays}
-    needed = tuple(name for name in entries(graph) if name not in arguments)
-    checked = check(graph, {**arguments, **values}, required=needed)
+    values = {**model.arrays, **values}
+    needed = tuple(name for name in entries(graph) if name not in model.arrays)
+    if model.fitted:
+        seen = _seen(model.fitted, values)
+        graph, values = seen.model, seen.data
+    checked = check(graph, values, required=needed)
     raw = (
         model.fitted.raw
         if model.fitted
@@ -378,12 +404,12 @@ def _rows(fitted: Results, data: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _given(
-    fitted: Results, data: Mapping[str, Any] | None, rows: Collection[str], *, fallback: bool
-) -> tuple[tuple[str, ...], dict[str, Array], dict[str, int]]:
-    """The given sites, all inputs by name, and the sizes.
+    fitted: Results, data: Mapping[str, Any] | None, rows: frozenset[str], *, fallback: bool
+) -> _About:
+    """What is given: the sites, all inputs by name, and the sizes.
 
     Without data the rows are the fitted ones where `fallback` is set, else open. Arguments of the
-    fitted rows are not used for other ones.
+    fitted rows are not used for other ones. What the fit dropped where it was missing, is here.
     """
     if data is not None:
         _mapping("data", data)
@@ -400,13 +426,22 @@ def _given(
         given = dict(data or {})
     given = {**arguments, **given}
     extra = {name: given.pop(name) for name in own if name in given}
-    checked = check(fitted.model, given)
+    seen = _seen(fitted, given)
+    checked = check(seen.model, seen.data)
     sizes, arrays = {**_fixed(fitted, rows), **checked.sizes}, dict(checked.arrays)
     if extra:
         guides = check(fitted.guide, extra, known_sizes=sizes)
         sizes, arrays = {**guides.sizes, **sizes}, {**arrays, **guides.arrays}
     names = tuple(s.name for s in fitted.model.samples if s.name in given)
-    return names, {**arrays, **fitted.raw}, sizes
+    inputs = {**arrays, **fitted.raw}
+    return _About(seen.model, data or {}, names, frozenset(seen.masks), inputs, sizes, rows)
+
+
+def _seen(fitted: Results, given: Mapping[str, Any]) -> Seen:
+    """The model of a fit that dropped missing elements, with masks where `given` lacks some."""
+    if fitted.missing == "drop":
+        return dropped(fitted.model, fitted.guide, given)
+    return Seen(fitted.model, given, {})
 
 
 def _types(fitted: Results) -> dict[str, Tensor]:
@@ -431,7 +466,10 @@ def _same(given: Any, fitted: Array) -> bool:
         array = np.asarray(given)
     except ValueError:  # ragged; checked, and told, with all other mistakes
         return False
-    return array.size == fitted.size and np.array_equal(array.reshape(fitted.shape), fitted)
+    if array.size != fitted.size:
+        return False
+    numbers = array.dtype.kind == fitted.dtype.kind == "f"  # which may be missing
+    return np.array_equal(array.reshape(fitted.shape), fitted, equal_nan=numbers)
 
 
 def _fixed(fitted: Results, rows: Collection[str]) -> dict[str, int]:
