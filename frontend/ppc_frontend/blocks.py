@@ -168,21 +168,23 @@ def dotted_end(node: cst.BaseExpression) -> str:
 
 @functools.lru_cache(maxsize=1)  # it is asked for again and again for the module at hand
 def functions_in(module: ParsedModule) -> tuple[Found, ...]:
-    """Every named function outside classes, in the order of the text."""
+    """Every named function, in the order of the text; of those in classes, the models."""
     found: list[Found] = []
     known = _imported(module)
 
-    def visit(node: cst.CSTNode, enclosing: tuple[cst.FunctionDef, ...]) -> None:
+    def visit(node: cst.CSTNode, enclosing: tuple[cst.FunctionDef, ...], method: bool) -> None:
         for child in node.children:
-            if isinstance(child, cst.ClassDef | cst.BaseExpression):
+            if isinstance(child, cst.BaseExpression):
                 continue
             if isinstance(child, cst.FunctionDef):
-                found.append(Found(child, enclosing, _model_decorator(module, child, known)))
-                visit(child, (*enclosing, child))
+                decorator = _model_decorator(module, child, known)
+                if decorator or not method:  # a class's names are not seen inside its functions
+                    found.append(Found(child, enclosing, decorator))
+                visit(child, (*enclosing, child), False)
             else:
-                visit(child, enclosing)
+                visit(child, enclosing, method or isinstance(child, cst.ClassDef))
 
-    visit(module.tree, ())
+    visit(module.tree, (), False)
     return tuple(found)
 
 

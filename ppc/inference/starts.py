@@ -59,18 +59,16 @@ def with_rows(
 ) -> dict[str, int]:
     """`sizes` with the number of rows of each plate, or of those in `rows`, that nothing fixed.
 
-    Raises QueryError for a size that is not the one of the data.
+    Raises QueryError for a size where the data have fixed all numbers, to others than it.
     """
-    result = dict(sizes)
-    for axis in model.axes:
-        if rows is not None and axis.name not in rows:
-            continue
-        name = axis.size.name
-        if name is not None and name not in result:
-            result[name] = size if size is not None else (default or {}).get(name, 1)
-        elif name is not None and size not in (None, result[name]):
-            expected = f"{result[name]}, as many rows as the data have"
-            raise QueryError(
-                BadNumber(argument="size_datamodel", expected=expected, found=str(size))
-            )
-    return result
+    plates = [axis for axis in model.axes if rows is None or axis.name in rows]
+    names = dict.fromkeys(axis.size.name for axis in plates if axis.size.name is not None)
+    open_ = [name for name in names if name not in sizes]
+    fixed = dict.fromkeys(str(sizes[name]) for name in names if name in sizes)
+    if size is not None and fixed and not open_ and str(size) not in fixed:
+        expected = f"{' or '.join(fixed)}, as many rows as the data have"
+        raise QueryError(BadNumber(argument="size_datamodel", expected=expected, found=str(size)))
+    return {
+        **sizes,
+        **{n: size if size is not None else (default or {}).get(n, 1) for n in open_},
+    }

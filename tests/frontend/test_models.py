@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
+from ppc_frontend.api import compile_file, models_in
 from programs import body, compiled, graph, mistakes, types
 
 from ppc.ir.nodes import Const, Data, Hyper, Op, Param, Sample
 from ppc.ir.sizes import Size
+from ppc.ir.text import print_graph
+from ppc.spans import Source
 
 CLASSIFIER = """
 @inf.probmodel
@@ -449,3 +454,24 @@ def model():
         y = inf.Bernoulli({argument})
 """)
     assert [w.code for w in found.warnings] == ["logits"] * PROBABILITIES[argument]
+
+
+def test_models_in_classes_are_found_and_see_no_names_of_the_class() -> None:
+    source = """
+        import ppc as inf
+
+        s = 2.0
+
+        class Models:
+            s = 5.0
+
+            @staticmethod
+            def helper(): ...
+
+            @inf.probmodel
+            def within():
+                z = inf.Normal(0.0, s)
+    """
+    assert [info.name for info in models_in(Source("m.py", dedent(source)))] == ["within"]
+    graph = compile_file(Source("m.py", dedent(source)), "within")
+    assert "const 2.0" in print_graph(graph)
