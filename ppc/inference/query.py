@@ -25,13 +25,20 @@ from ppc.diagnostics.data import (
 )
 from ppc.inference.answers import of_one
 from ppc.inference.chained import Chained
-from ppc.inference.data import check, entries, guide_arguments
+from ppc.inference.data import check, entries
+from ppc.inference.given import (
+    Given,
+    are_new,
+    given_to,
+    masked,
+    need_mapping,
+    of_fitted_rows,
+    open_rows,
+)
 from ppc.inference.methods import VI, next_seed, positive_integer
-from ppc.inference.missing import Seen, dropped
 from ppc.inference.refit import refitted
 from ppc.inference.starts import start, with_rows
 from ppc.ir.nodes import Graph
-from ppc.ir.types import Tensor
 from ppc.objective import functions
 from ppc.objective.functions import DRAWS, Want
 from ppc.records import dataclass
@@ -264,8 +271,8 @@ def posterior(
     backend: str | None,
 ) -> Query:
     """See `ProbModel.posterior`."""
-    rows = _rows(fitted, data or {})
-    about = _given(fitted, data, rows, fallback=True)
+    rows = open_rows(fitted, data or {})
+    about = given_to(fitted, data, rows, fallback=True)
     fitted = replace(fitted, model=about.model)
     guided = local == "guide" or (local != "prior" and _rowwise(fitted.model, about.given))
     asked = functions.Query(targets, about.given, guided_rows=guided)
@@ -284,8 +291,8 @@ def predictive(
     backend: str | None,
 ) -> Query:
     """See `ProbModel.posterior_predictive`."""
-    rows = _rows(fitted, data or {})
-    about = _given(fitted, data, rows, fallback=False)
+    rows = open_rows(fitted, data or {})
+    about = given_to(fitted, data, rows, fallback=False)
     fitted = replace(fitted, model=about.model)
     sizes = with_rows(fitted.model, about.sizes, size, rows, fitted.sizes)
     guided = local != "prior" and _rowwise(fitted.model, about.given)
@@ -295,24 +302,10 @@ def predictive(
     return _query(fitted, asked, about, local, fitted.observed, seed=seed, backend=backend)
 
 
-@dataclass(frozen=True, slots=True)
-class _About:
-    """What a query after a fit is about."""
-
-    model: Graph  # with masks for what is missing
-    data: Mapping[str, Any]  # as given
-    given: tuple[str, ...]  # the sites that have data
-    partial: frozenset[str]  # those of them of which elements are missing
-    inputs: dict[str, Array]  # checked, with the fitted parameters
-    sizes: Mapping[str, int]
-    rows: frozenset[str]  # the plates whose rows may be others than the fitted ones
-    latents: tuple[str, ...] = ()  # to be inferred
-
-
 def _query(
     fitted: Results,
     asked: functions.Query,
-    about: _About,
+    about: Given,
     local: str | VI,
     possible: tuple[str, ...],
     *,
@@ -323,7 +316,7 @@ def _query(
     seed, inputs = next_seed(seed), about.inputs
     kept = tuple(axis.name for axis in fitted.model.axes if axis.name not in about.rows)
     asked = replace(asked, kept=kept)
-    others = about.data and not _fitted_rows(fitted, about.data) and asked.guided_rows
+    others = about.data and not of_fitted_rows(fitted, about.data) and asked.guided_rows
     states = _states(fitted, asked, about if others else None)
     if others and local != "guide" and not isinstance(fitted, Chained):
         method = local if isinstance(local, VI) else fitted.method
@@ -332,7 +325,7 @@ def _query(
             fitted, asked.given, arrays, about.sizes, about.rows, method,
             seed=seed, backend=backend,
         )  # fmt: skip
-    elif _are_new(fitted, about):
+    elif are_new(fitted, about):
         guided = about.latents if asked.guided_rows else ()
         _need_no_rows(fitted, guided, asked.targets, about.rows)
     return Query(
@@ -349,7 +342,7 @@ def _query(
     )
 
 
-def _states(fitted: Results, asked: functions.Query, others: _About | None) -> dict[str, Array]:
+def _states(fitted: Results, asked: functions.Query, others: Given | None) -> dict[str, Array]:
     """The draws of chains that stand for latents. Raises QueryError for those of other rows."""
     axes = {site.name: set(site.type.axes) for site in fitted.model.samples}
     rows = [name for name in fitted.states if not axes[name] <= set(asked.kept)]
@@ -363,11 +356,11 @@ def _states(fitted: Results, asked: functions.Query, others: _About | None) -> d
 def log_density(model: ProbModel, values: Mapping[str, Any], *, backend: str | None) -> float:
     """See `ProbModel.log_density`."""
     graph = model.fitted.model if model.fitted else model.ir
-    _mapping("values", values)
+    need_mapping("values", values)
     values = {**model.arrays, **values}
     needed = tuple(name for name in entries(graph) if name not in model.arrays)
     if model.fitted:
-        seen = _seen(model.fitted, values)
+        seen = masked(model.fitted, values)
         graph, values = seen.model, seen.data
     checked = check(graph, values, required=needed)
     raw = (
@@ -381,114 +374,9 @@ def log_density(model: ProbModel, values: Mapping[str, Any], *, backend: str | N
     return float(result["log_density"])
 
 
-def _mapping(argument: str, given: object) -> None:
-    if not isinstance(given, Mapping):
-        found = type(given).__name__
-        raise KindError(WrongKind(argument=argument, expected="a dict of arrays", found=found))
-
-
-def _rows(fitted: Results, data: Mapping[str, Any]) -> frozenset[str]:
-    """The plates whose rows may be others than the fitted ones.
-
-    Those that have observed sites, and those for whose rows alone other data are given. The rows of
-    any other plate, such as groups that rows belong to, are as they were.
-    """
-    observed = {a for s in fitted.model.samples if s.role == "observed" for a in s.type.axes}
-    types = _types(fitted)
-    for name in _known_rows(fitted, data):
-        if not observed.intersection(types[name].axes) and not _same(
-            data[name], fitted.arrays[name]
-        ):
-            observed.update(types[name].axes)
-    return frozenset(observed)
-
-
-def _given(
-    fitted: Results, data: Mapping[str, Any] | None, rows: frozenset[str], *, fallback: bool
-) -> _About:
-    """What is given: the sites, all inputs by name, and the sizes.
-
-    Without data the rows are the fitted ones where `fallback` is set, else open. Arguments of the
-    fitted rows are not used for other ones. What the fit dropped where it was missing, is here.
-    """
-    if data is not None:
-        _mapping("data", data)
-    others = bool(_known_rows(fitted, data or {})) and not _fitted_rows(fitted, data or {})
-    own = guide_arguments(fitted.model, fitted.guide)
-    arguments = {
-        n.name: fitted.arrays[n.name]
-        for n in (*fitted.model.data, *fitted.guide.data)
-        if n.name in fitted.arrays and not (others and set(rows).intersection(n.type.axes))
-    }
-    if data is None and fallback:
-        given = {n: fitted.arrays[n] for n in fitted.observed if n in fitted.arrays}
-    else:
-        given = dict(data or {})
-    given = {**arguments, **given}
-    extra = {name: given.pop(name) for name in own if name in given}
-    seen = _seen(fitted, given)
-    checked = check(seen.model, seen.data)
-    sizes, arrays = {**_fixed(fitted, rows), **checked.sizes}, dict(checked.arrays)
-    if extra:
-        guides = check(fitted.guide, extra, known_sizes=sizes)
-        sizes, arrays = {**guides.sizes, **sizes}, {**arrays, **guides.arrays}
-    names = tuple(s.name for s in fitted.model.samples if s.name in given)
-    inputs = {**arrays, **fitted.raw}
-    return _About(seen.model, data or {}, names, frozenset(seen.masks), inputs, sizes, rows)
-
-
-def _seen(fitted: Results, given: Mapping[str, Any]) -> Seen:
-    """The model of a fit that dropped missing elements, with masks where `given` lacks some."""
-    if fitted.missing == "drop":
-        return dropped(fitted.model, fitted.guide, given)
-    return Seen(fitted.model, given, {})
-
-
-def _types(fitted: Results) -> dict[str, Tensor]:
-    """What a query can be given, by name; the guide's own arguments too."""
-    return entries(fitted.model) | {node.name: node.type for node in fitted.guide.data}
-
-
-def _known_rows(fitted: Results, data: Mapping[str, Any]) -> list[str]:
-    """The names under which `data` have rows of what the fit had data for."""
-    types = _types(fitted)
-    return [n for n in data if n in fitted.arrays and n in types and types[n].axes]
-
-
-def _fitted_rows(fitted: Results, data: Mapping[str, Any]) -> bool:
-    """Whether the rows in `data` are those of the fit: the same numbers under the same names."""
-    names = _known_rows(fitted, data)
-    return bool(names) and all(_same(data[name], fitted.arrays[name]) for name in names)
-
-
-def _same(given: Any, fitted: Array) -> bool:
-    try:
-        array = np.asarray(given)
-    except ValueError:  # ragged; checked, and told, with all other mistakes
-        return False
-    if array.size != fitted.size:
-        return False
-    numbers = array.dtype.kind == fitted.dtype.kind == "f"  # which may be missing
-    return np.array_equal(array.reshape(fitted.shape), fitted, equal_nan=numbers)
-
-
-def _fixed(fitted: Results, rows: Collection[str]) -> dict[str, int]:
-    """The sizes of the fit other than the numbers of rows of these plates."""
-    open_ = {axis.size.name for axis in fitted.model.axes if axis.name in rows}
-    return {name: value for name, value in fitted.sizes.items() if name not in open_}
-
-
 def _rowwise(model: Graph, given: tuple[str, ...]) -> bool:
     """Whether any of the given sites has rows."""
     return any(site.type.axes for site in model.samples if site.name in given)
-
-
-def _are_new(fitted: Results, about: _About) -> bool:
-    """Whether a query is about rows other than the fitted ones."""
-    if about.data and not _fitted_rows(fitted, about.data):
-        return True
-    names = [axis.size.name for axis in fitted.model.axes if axis.name in about.rows]
-    return any(about.sizes.get(name) != fitted.sizes.get(name) for name in names if name)
 
 
 def _need_no_rows(
