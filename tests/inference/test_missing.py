@@ -110,17 +110,17 @@ def test_queries_after_a_fit_that_dropped_take_data_with_missing_elements() -> N
     y = data()
     p = noisy()
     p.fit({"y": y}, inf.inference.VI(epochs=2), seed=0, missing="drop")
-    assert p.posterior("x").sample(2)["x"].shape == (2, 40)
-    assert p.posterior("x", data={"y": y}).sample()["x"].shape == (40,)
+    assert p.posterior("x").sample(2).shape == (2, 40)
+    assert p.posterior("x", data={"y": y}).sample().shape == (40,)
     x = np.linspace(-1.0, 2.0, 40)
-    scored = p.posterior_predictive("y", data={"x": x, "y": y}).log_prob()["y"]
+    scored = p.posterior_predictive("y", data={"x": x, "y": y}).log_prob()
     expected = np.where(np.isnan(y), 0.0, norm(x, 0.5).logpdf(np.nan_to_num(y)))
     # A square of at most 8 deviations, of numbers rounded to float32.
     np.testing.assert_allclose(scored, expected, atol=64 * 2.0**-22)
     whole = p.log_density({"m": 0.5, "x": x, "y": y})
     rest = norm(0.0, 2.0).logpdf(0.5) + norm(0.5, 1.0).logpdf(x).sum()
     assert whole == pytest.approx(rest + expected.sum(), rel=40 * 2.0**-22)
-    refit = p.posterior("x", data={"y": y[:5]}, local="refit").sample()["x"]
+    refit = p.posterior("x", data={"y": y[:5]}, local="refit").sample()
     assert refit.shape == (5,) and np.isfinite(refit).all()
     with pytest.raises(QueryError, match="some of the values are missing"):
         p.posterior_predictive("y", data={"y": y}).sample()
