@@ -21,12 +21,14 @@ import re
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 from click.testing import CliRunner
 from ppc_frontend import vocabulary
 
+from ppc.backend import Backend
 from ppc.cli import main as ppc
 from ppc.compiler import PIPELINE
 from ppc.distributions import DISTRIBUTIONS, MEAN_FIELD
@@ -34,6 +36,8 @@ from ppc.distributions.base import Distribution, Parameter
 from ppc.distributions.kl import KL
 from ppc.distributions.supports import SUPPORTS
 from ppc.ir.nodes import Support
+from ppc.ir.primitives import NAMED_AXIS_PRIMITIVES, PRIMITIVES
+from ppc.registry import backend
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", *(f"docs/{p.name}" for p in sorted(Path(__file__).parent.glob("*.md"))))
@@ -52,8 +56,10 @@ def _content(words: str) -> str:
     if name in _TABLES:
         return _TABLES[name]()
     if name == "source":
-        text = (ROOT / rest.strip()).read_text("utf-8")
-        return _fenced("python", _definitions(text, kept.split()) if kept else text)
+        path = ROOT / rest.strip()
+        text = path.read_text("utf-8")
+        language = "toml" if path.suffix == ".toml" else "python"
+        return _fenced(language, _definitions(text, kept.split()) if kept else text)
     output = _run(command)
     if name == "ir":
         return _fenced("text", _graphs(output, kept))
@@ -89,6 +95,8 @@ def _definitions(program: str, names: list[str]) -> str:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
             places[node.name] = (first - 1, node.end_lineno)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            places[node.targets[0].id] = (node.lineno - 1, node.end_lineno)
     return "\n\n\n".join("\n".join(lines[slice(*places[name])]) for name in names) + "\n"
 
 
@@ -217,6 +225,57 @@ def _agreement() -> str:
     return _table(" | ".join(("model", *what)), rows)
 
 
+PLAIN = ROOT / "tests" / "backends" / "ppc_plain"  # the backend of the page on adding one
+
+
+def _backends() -> str:
+    """What each backend has."""
+    sys.path.insert(0, str(PLAIN))
+    try:
+        found = [backend("jax"), backend("tensorflow"), import_module("ppc_plain").BACKEND]
+    finally:
+        sys.path.remove(str(PLAIN))
+    rows = [(what, *(has(each) for each in found)) for what, has in _PARTS.items()]
+    return _table(" | ".join(("", *(f"`{each.name}`" for each in found))), rows)
+
+
+def _primitives(each: Backend) -> str:
+    known = [name for name in PRIMITIVES if name not in NAMED_AXIS_PRIMITIVES]
+    own = [name for name in known if each.dialect().table.covers(name)]
+    return f"all {len(known)}" if own == known else f"{len(own)} of {len(known)}: {_code(own)}"
+
+
+def _code(names: Iterable[str]) -> str:
+    return " ".join(f"`{name}`" for name in names) or "none"
+
+
+def _form(name: str) -> Callable[[Backend], str]:
+    return lambda each: _yes(getattr(each.dialect().fitting, name) is not None)
+
+
+def _yes(has: bool) -> str:
+    return "yes" if has else "no"
+
+
+# What may be left out, in words, and what a backend has of it.
+_PARTS: Mapping[str, Callable[[Backend], str]] = {
+    "primitives (`Table.rows`)": _primitives,
+    "loops whose rounds read earlier ones (`Table.scan`)": lambda b: _yes(
+        b.dialect().table.scan is not None
+    ),
+    "noise (`standard`)": lambda b: _code(b.dialect().standard),
+    "samplers (`drawn`)": lambda b: _code(b.dialect().drawn),
+    "fits (`loop`)": lambda b: _yes(b.dialect().loop is not None),
+    "batches of the rows (`Loop.batches`)": _form("batches"),
+    "parameters with a row for each datum (`Loop.rowwise`)": _form("rowwise"),
+    "small parameters in one vector (`Loop.packed`)": _form("packed"),
+    "precision (`floats`)": lambda b: _code(b.dialect().floats),
+    "`--device` (`devices`)": lambda b: _code(b.dialect().devices),
+    "gradients (`Runner.pulled`)": lambda b: _yes(b.has("pulled")),
+    "optimisers of a user (`Runner.optimizer`)": lambda b: _yes(b.has("optimizer")),
+    "MCMC (`Runner.sample_chains`)": lambda b: _yes(b.has("sample_chains")),
+}
+
 _TABLES: Mapping[str, Callable[[], str]] = {
     "pipeline": _pipeline,
     "distributions": _distributions,
@@ -224,6 +283,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "vocabulary": _vocabulary,
     "benchmarks": _benchmarks,
     "agreement": _agreement,
+    "backends": _backends,
 }
 
 

@@ -12,44 +12,52 @@ here how it is loaded and called. `ppc.testing.backend` holds a backend to the c
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from ppc.diagnostics import StateError
-from ppc.diagnostics.command import MissingFramework
+from ppc.diagnostics import CompileError, StateError
+from ppc.diagnostics.command import MissingFramework, NoDevice, NotInBackend
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ppc.emit.module.dialect import Dialect
+    from ppc.emit.module.lacking import Need
     from ppc.emit.program import Program
     from ppc.ir.nodes import Graph
 
     Array = NDArray[Any]
 
 
-class Runner(Protocol):
+class Runner(ABC):
     """How the programs of a backend are run, with NumPy arrays on the outside.
 
     An array of the library is whatever the functions of an emitted program take and return.
+    What may be left out is marked *: what needs it is refused by name then.
     """
 
+    @abstractmethod
     def start(self) -> None:
         """Import the library, before any text is loaded that imports it; quietly."""
 
+    @abstractmethod
     def key(self, seed: int) -> Any:
         """What functions of a program take as `key`: the same for the same seed, >= 0."""
 
+    @abstractmethod
     def array(self, values: Array) -> Any:
         """An array of the library. Floats get the width in force, integers 32 bits."""
 
+    @abstractmethod
     def numpy(self, array: Any) -> Array:
         """The values of an array of the library, of its width."""
 
+    @abstractmethod
     def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, compiled for each set of shapes and dtypes that it is called with.
 
@@ -62,29 +70,35 @@ class Runner(Protocol):
         at: Mapping[str, Any],
         cotangents: Mapping[str, Array],
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """`function(at)`, and the gradient of the sum of its results times their cotangents.
+        """* `function(at)`, and the gradient of the sum of its results times their cotangents.
 
         The arrays of `at` and the results are floats, by name. The gradient in an array that
         nothing depends on is zero.
         """
+        raise NotImplementedError
 
     def precision(self, module: ModuleType, dtype: type) -> AbstractContextManager[None]:
-        """Makes the module, and `array`, compute in np.float32 or np.float64 inside `with`.
+        """* Makes the module, and `array`, compute in np.float32 or np.float64 inside `with`.
 
-        Outside it is float32.
+        Outside it is the first of the dialect's `floats`, of which `dtype` is one. Without this,
+        that is the only one.
         """
+        return nullcontext()
 
     def device(self, kind: str) -> AbstractContextManager[None]:
-        """Makes the first "cpu", "gpu" or "tpu" the device that functions run on inside `with`.
+        """* Makes the first device of a kind the one that functions run on inside `with`.
 
+        The kind is one of the dialect's `devices`. Without this, that is where they run anyway.
         Raises StateError where the library finds none.
         """
+        return nullcontext()
 
     def optimizer(self, given: object) -> object:
-        """An optimiser of a user as `fit` of a program takes it.
+        """* An optimiser of a user as `fit` of a program takes it.
 
         Raises KindError, with what this backend takes, for what is none.
         """
+        raise NotImplementedError
 
     def sample_chains(
         self,
@@ -94,12 +108,13 @@ class Runner(Protocol):
         settings: ChainSettings,
         seed: int,
     ) -> Chains:
-        """Chains of MCMC from `starts`, `[chains, shape...]` by name, on the reals.
+        """* Chains of MCMC from `starts`, `[chains, shape...]` by name, on the reals.
 
         `log_density` takes the arrays of a point and of `data`, by name, and gives a number. The
         same function with the same settings is compiled once for each set of shapes.
         Raises StateError where the library that draws them is not installed.
         """
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +175,12 @@ class Backend:
     def emit(self, program: Program) -> str:
         """The text of a program that stands alone.
 
-        Raises CompileError with every primitive and sampler of it that the dialect lacks.
+        Raises CompileError with everything that it needs and the dialect lacks.
         """
+        from ppc.emit.module.lacking import in_program
         from ppc.emit.module.program import emit
 
+        self._refuse(lambda dialect: in_program(dialect, program))
         return emit(self.dialect(), program)
 
     def emit_function(self, graph: Graph) -> str:
@@ -172,9 +189,63 @@ class Backend:
         `inputs` are the arrays that it lists as INPUTS, by name; the sizes are listed as SIZES.
         Raises CompileError as `emit`.
         """
+        from ppc.emit.module.lacking import in_graphs
         from ppc.emit.module.scope import emit_function
 
+        self._refuse(lambda dialect: in_graphs(dialect, {f"`{graph.name}`": graph}))
         return emit_function(self.dialect(), graph)
+
+    def _refuse(self, lacking: Callable[[Dialect], Mapping[str, Need]]) -> None:
+        """Raise CompileError with what this backend lacks, and the backends that do not."""
+        found = lacking(self.dialect())
+        if found:
+            having = self._others(lambda other: not lacking(other.dialect()))
+            raise CompileError([
+                NotInBackend(
+                    backend=self.dialect().name, what=need.what, why=need.why, site=need.site,
+                    span=need.span, having=having, way=need.way,
+                )
+                for need in found.values()
+            ])  # fmt: skip
+
+    def _others(self, has: Callable[[Backend], bool]) -> tuple[str, ...]:
+        """The names of the other installed backends of which something is true."""
+        from ppc import registry
+
+        found = []
+        for name in registry.names():
+            with suppress(Exception):  # one that does not load must not stand in the way
+                if name != self.name and has(registry.backend(name)):
+                    found.append(name)
+        return tuple(found)
+
+    def has(self, part: str) -> bool:
+        """Whether the runner has one of the methods that may be left out, by its name."""
+        return getattr(type(self.runner), part) is not getattr(Runner, part)
+
+    def _require(self, part: str, what: str, why: str) -> None:
+        """Raise StateError where the runner has not a method that may be left out."""
+        if not self.has(part):
+            having = self._others(lambda other: other.has(part))
+            lacking = NotInBackend(backend=self.dialect().name, what=what, why=why, having=having)
+            raise StateError(lacking)
+
+    def precision(self, module: ModuleType, dtype: type) -> AbstractContextManager[None]:
+        """As that of the runner. Raises StateError for what the dialect does not compute in."""
+        name = dtype.__name__
+        if name not in self.dialect().floats:
+            having = self._others(lambda other: name in other.dialect().floats)
+            library = self.dialect().name
+            raise StateError(
+                NotInBackend(backend=library, what=name, why="the precision", having=having)
+            )
+        return self.runner.precision(module, dtype)
+
+    def device(self, kind: str) -> AbstractContextManager[None]:
+        """As that of the runner. Raises StateError for what there is not."""
+        if kind not in self.dialect().devices:
+            raise StateError(NoDevice(library=self.dialect().name, device=kind))
+        return self.runner.device(kind)
 
     def load(self, text: str, name: str) -> ModuleType:
         """The module that an emitted text is; the same text and name give the same module.
@@ -201,6 +272,8 @@ class Backend:
         from ppc.emit.module.interface import Interface
 
         given = settings.optimizer
+        if given is not None:
+            self._require("optimizer", "optimisers other than Adam", "optimizer=")
         options: dict[str, Any] = {
             "epochs": settings.epochs,
             "learning_rate": settings.learning_rate,
@@ -235,6 +308,7 @@ class Backend:
 
         `starts` are those inputs that move.
         """
+        self._require("sample_chains", "chains of MCMC", f"the method {settings.kernel.upper()}")
         static = tuple((name, int(sizes[name])) for name in module.SIZES)
         names = [name for name in module.INPUTS if name not in starts]
         data = {name: self.runner.array(inputs[name]) for name in names}

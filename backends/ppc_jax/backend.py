@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ppc.backend import Backend, Chains, ChainSettings
+from ppc.backend import Backend, Chains, ChainSettings, Runner
 from ppc.diagnostics import KindError, StateError
 from ppc.diagnostics.command import BadOptimizer, NoDevice
 from ppc.optimizers import known, of_keras
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-class JaxRunner:
+class JaxRunner(Runner):
     """Runs JAX programs; see `ppc.backend.Runner`."""
 
     def start(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from ppc.emit.module.dialect import Dialect
+from ppc.emit.module.dialect import Batches, Dialect, Form, Loop
 from ppc.emit.quote import expression
 from ppc.emit.tree import Constant, Expr, Name, call, dotted
 from ppc.ir.types import DType
@@ -36,13 +36,7 @@ DIALECT = Dialect(
     imports=IMPORTS,
     names=tuple(_NAMES),
     array=Name("Array"),
-    optimizer=dotted("optax.GradientTransformation"),
-    opt_state=dotted("optax.OptState"),
-    adam="_adam",
     float=call("jnp.result_type", Name("float")),
-    errors=(),
-    block_steps=1024,
-    donates=True,
     key=lambda seed: call("jr.key", seed),
     fold_in=lambda key, number: call("jr.fold_in", key, number),
     standard={
@@ -56,29 +50,35 @@ DIALECT = Dialect(
         "binomial": partial(call, "jr.binomial"),
     },
     constant=_constant,
-    rows=_rows,
-    range=lambda size: call("jnp.arange", size),
-    compiled=lambda function: call("jax.jit", function),
-    templates={
-        "start_packed": templates.START_PACKED,
-        "start_rowwise": templates.START_ROWWISE,
-        "start_plain": templates.START,
-        "elements": templates.ELEMENTS,
-        "callback": templates.CALLBACK,
-        "block": templates.BLOCK,
-        "step_packed": templates.STEP_PACKED,
-        "step_rowwise": templates.STEP_ROWWISE,
-        "step_plain": templates.STEP,
-        "in_step_packed": "unpack(flat)",
-        "in_step_rowwise": "local",
-        "in_step_plain": "params",
-        "pack": templates.PACK,
-        "update_rows": templates.UPDATE_ROWS,
-        "rows": templates.ROWS,
-        "optimizer": "",
-        "small": templates.SMALL,
-        "saving": templates.SAVING,
-        "precision": templates.PRECISION,
-        "run": templates.RUN,
-    },
+    loop=Loop(
+        optimizer=dotted("optax.GradientTransformation"),
+        opt_state=dotted("optax.OptState"),
+        adam="_adam",
+        elements=templates.ELEMENTS,
+        callback=templates.CALLBACK,
+        block=templates.BLOCK,
+        block_steps=1024,
+        donates=True,
+        compiled=lambda function: call("jax.jit", function),
+        plain=Form(start=templates.START, step=templates.STEP, params="params"),
+        packed=Form(
+            start=templates.START_PACKED,
+            step=templates.STEP_PACKED,
+            params="unpack(flat)",
+            functions=templates.PACK,
+        ),
+        rowwise=Form(
+            start=templates.START_ROWWISE,
+            step=templates.STEP_ROWWISE,
+            params="local",
+            functions=templates.UPDATE_ROWS,
+        ),
+        batches=Batches(
+            taken=_rows, range=lambda size: call("jnp.arange", size), functions=templates.ROWS
+        ),
+        functions=templates.SMALL,
+        saving=templates.SAVING,
+        precision=templates.PRECISION,
+        run=templates.RUN,
+    ),
 )

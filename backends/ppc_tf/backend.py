@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ppc.backend import Backend, Chains, ChainSettings
+from ppc.backend import Backend, Chains, ChainSettings, Runner
 from ppc.diagnostics import StateError
 from ppc.diagnostics.command import NoDevice
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-class TensorFlowRunner:
+class TensorFlowRunner(Runner):
     """Runs TensorFlow programs; see `ppc.backend.Runner`."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from ppc.emit.function import used_names
 from ppc.emit.imports import sorted_imports
-from ppc.emit.module.dialect import Dialect
+from ppc.emit.module.dialect import Batches, Dialect, Form, Loop
 from ppc.emit.quote import expression, statements
 from ppc.emit.tree import Blank, Constant, Expr, Import, ImportFrom, Name, Stmt, call, dotted
 from ppc_tf import templates
@@ -41,45 +41,47 @@ DIALECT = Dialect(
     imports={**IMPORTS, **_MORE_IMPORTS},
     names=("FLOAT", "Adam", "AdamState", "Optimizer", "Protocol", "Any"),
     array=dotted("tf.Tensor"),
-    optimizer=Name("Optimizer"),
-    opt_state=Name("Any"),
-    adam="Adam",
     float=dotted("FLOAT.as_numpy_dtype"),
-    errors=(dotted("tf.errors.OpError"),),
-    block_steps=4096,
-    donates=False,
     key=lambda seed: expression("tf.constant([0, __seed__], tf.int64)", seed=seed),
     fold_in=lambda key, number: call("_fold_in", key, number),
     standard={kind: partial(call, f"_{kind}") for kind in ("uniform", "normal", "gumbel")},
     drawn={kind: partial(call, f"_{kind}") for kind in ("log_gamma", "poisson", "binomial")},
     constant=constant,
-    rows=_rows,
-    range=lambda size: call("tf.range", size),
-    compiled=lambda function: call(
-        "tf.function", function, jit_compile=Constant(True), autograph=Constant(False)
-    ),
     importing=_importing,
     constants=_constants,
-    templates={
-        "start_packed": templates.START_PACKED,
-        "start_rowwise": templates.START_ROWWISE,
-        "start_plain": templates.START,
-        "elements": templates.ELEMENTS,
-        "callback": templates.CALLBACK,
-        "block": templates.BLOCK,
-        "step_packed": templates.STEP_PACKED,
-        "step_rowwise": templates.STEP_ROWWISE,
-        "step_plain": templates.STEP,
-        "in_step_packed": "params",
-        "in_step_rowwise": "local",
-        "in_step_plain": "params",
-        "pack": templates.PACK,
-        "update_rows": templates.UPDATE_ROWS,
-        "rows": templates.ROWS,
-        "optimizer": templates.OPTIMIZER,
-        "small": templates.SMALL,
-        "saving": templates.SAVING,
-        "precision": templates.PRECISION,
-        "run": templates.RUN,
-    },
+    loop=Loop(
+        optimizer=Name("Optimizer"),
+        opt_state=Name("Any"),
+        adam="Adam",
+        optimizers=templates.OPTIMIZER,
+        elements=templates.ELEMENTS,
+        callback=templates.CALLBACK,
+        block=templates.BLOCK,
+        block_steps=4096,
+        donates=False,
+        compiled=lambda function: call(
+            "tf.function", function, jit_compile=Constant(True), autograph=Constant(False)
+        ),
+        plain=Form(start=templates.START, step=templates.STEP, params="params"),
+        packed=Form(
+            start=templates.START_PACKED,
+            step=templates.STEP_PACKED,
+            params="params",
+            functions=templates.PACK,
+        ),
+        rowwise=Form(
+            start=templates.START_ROWWISE,
+            step=templates.STEP_ROWWISE,
+            params="local",
+            functions=templates.UPDATE_ROWS,
+        ),
+        batches=Batches(
+            taken=_rows, range=lambda size: call("tf.range", size), functions=templates.ROWS
+        ),
+        functions=templates.SMALL,
+        saving=templates.SAVING,
+        precision=templates.PRECISION,
+        run=templates.RUN,
+        errors=(dotted("tf.errors.OpError"),),
+    ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 
 from ppc.diagnostics.command import installing
@@ -25,5 +25,8 @@ def _found(package: str) -> str:
         return f"{package} is not installed"
     try:
         return f"{package} {version(package)}"
-    except PackageNotFoundError:  # a module without metadata, on the path
+    except PackageNotFoundError:  # installed under another name, as by tensorflow-cpu, or by none
+        others = packages_distributions().get(package, ())
+    if not others:
         return f"{package} of unknown version"
+    return f"{package} {version(others[0])} ({others[0].replace('_', '-')})"

@@ -44,7 +44,7 @@ def _answers(asked: dict[str, Any], rounds: TextIO) -> Iterator[dict[str, Any]]:
         module = load(file.read(), "program")
     with ExitStack() as stack:
         if asked["device"]:
-            stack.enter_context(found.runner.device(asked["device"]))
+            stack.enter_context(found.device(asked["device"]))
         fit, batches = _fit(module, found.runner.key(0), asked)
         begin = time.perf_counter()
         fit(1)

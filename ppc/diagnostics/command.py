@@ -54,13 +54,21 @@ class NotInBackend(Mistake):
     code: ClassVar[str] = "not-in-backend"
     backend: str  # "JAX"
     what: str  # "the function lgamma"
-    why: str  # "the guide", "`predict`": who needs it
+    why: str  # "the loss", "`predict`": who needs it
+    site: str = ""  # for which site
+    having: tuple[str, ...] = ()  # the installed backends that have all that is asked for
+    way: str = ""  # how to do without it
 
     def message(self) -> str:
-        return f"{self.backend} programs do not have {self.what}, which {self.why} needs"
+        site = f" for {self.site}" if self.site else ""
+        return f"{self.backend} programs do not have {self.what}, which {self.why} needs{site}"
 
     def help(self) -> str:
-        return "emit for another backend with --backend; `ppc backends` lists those there are"
+        found = "no other backend that is installed has it: `ppc backends` lists them"
+        if self.having:
+            first, has = self.having[0], "has" if len(self.having) == 1 else "have"
+            found = f"{listed(self.having)} {has} it: --backend {first}, or backend={first!r}"
+        return f"{found}; or {self.way}" if self.way else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

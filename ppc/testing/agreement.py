@@ -33,6 +33,7 @@ from ppc.inference.data import Checked, entries
 from ppc.ir.nodes import Graph
 from ppc.objective import functions
 from ppc.testing import rounding
+from ppc.testing.checks import widths
 
 if TYPE_CHECKING:
     from ppc.backend import Backend
@@ -196,7 +197,7 @@ def on(backend: Backend, subject: Subject, at: Point, dtype: type) -> Results:
     """
     program, runner = subject.program, backend.runner
     module = backend.load(backend.emit(program), f"agreement_{program.name}")
-    with runner.precision(module, dtype):
+    with backend.precision(module, dtype):
 
         def array(x: Array) -> Any:
             return runner.array(np.asarray(x, np.int32 if x.dtype.kind in "iu" else x.dtype))
@@ -251,14 +252,15 @@ def differences(
     at: Point,
     dtypes: Sequence[type] = (np.float64, np.float32),
 ) -> Iterator[Difference]:
-    """How far the backends are from the reference and from each other, in each precision.
+    """How far the backends are from the reference and from each other, in each precision they have.
 
     Raises StateError where a framework is not installed.
     """
     exact = exactly(subject, at)
     for dtype in dtypes:
         bound = bounds(subject, at, exact, dtype)
-        found = {REFERENCE: exact} | {b.name: on(b, subject, at, dtype) for b in backends}
+        able = [b for b in backends if dtype in widths(b)]
+        found = {REFERENCE: exact} | {b.name: on(b, subject, at, dtype) for b in able}
         for one, other in combinations(found, 2):
             # Each of two programs may be off by rounding; in float64 that is far below the limit.
             twice = REFERENCE not in (one, other) and dtype is np.float32

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from ppc.backend import Backend
 from ppc.diagnostics import CompileError
 from ppc.diagnostics.command import NotInBackend
@@ -12,6 +14,32 @@ from ppc.emit.program import Program
 from ppc.ir.nodes import Graph
 
 PASSED = ""
+
+
+def widths(backend: Backend) -> tuple[type, ...]:
+    """NumPy's types of the floats that a backend computes in, its default first."""
+    return tuple(getattr(np, name) for name in backend.dialect().floats)
+
+
+def widest(backend: Backend) -> type:
+    """The widest of them."""
+    return max(widths(backend), key=lambda dtype: np.dtype(dtype).itemsize)
+
+
+def coarser(dtype: type) -> float:
+    """How many times as large the rounding of a float is as that of float64."""
+    return float(np.finfo(dtype).eps / np.finfo(np.float64).eps)
+
+
+def compiles_nothing(backend: Backend) -> bool:
+    """Whether functions run as they are."""
+    backend.runner.start()
+    return backend.runner.compiled(compiles_nothing) is compiles_nothing
+
+
+def usual(backend: Backend) -> type:
+    """That in which it computes unless told otherwise."""
+    return widths(backend)[0]
 
 
 @dataclass(frozen=True, slots=True)

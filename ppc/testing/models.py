@@ -1,11 +1,12 @@
 """The models of the kit: one for each way in which programs differ.
 
-coin         noise whose distribution depends on parameters; parameters on a support
+counts       noise whose distribution depends on parameters; parameters on a support
 line         no latent at all, so that a loss is a number without noise
 mean         small parameters, of which the loop makes one vector; a posterior in closed form
 classes      layers, a guide that reads the data, labels; sizes that the data do not fix
 factors      parameters with a row for each datum
 regression   no batches, an array as argument, columns that are prepared from the data
+series       a loop whose rounds read what earlier ones have computed
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 import ppc as inf
 from ppc.api import ProbModel
+from ppc.backend import Backend
 from ppc.emit.program import Program, assemble
 from ppc.inference.fit import compiled
 from ppc.inference.methods import SVI, VI
@@ -101,6 +103,16 @@ def regression(x: Float[Array, "N d"], noise: Float[Array, " N"], d: int) -> Non
         inf.Normal((x @ w) * tau, noise, name="y")
 
 
+@inf.probmodel
+def series(T: int) -> None:  # noqa: N803
+    """Variances that follow from those before (Bollerslev, 1986)."""
+    omega = inf.HalfNormal(0.5, name="omega")
+    variance = 0.5
+    for t in range(T):
+        y[t] = inf.Normal(0.0, np.sqrt(variance))  # type: ignore[name-defined]  # noqa: F821
+        variance = omega + 0.3 * y[t] ** 2 + 0.2 * variance  # type: ignore[name-defined]  # noqa: F821
+
+
 _X = np.zeros((2, 3))
 ASKED: Mapping[str, tuple[ProbModel, VI, tuple[str, ...]]] = {
     "counts": (counts(), SVI(counts_guide()), ("y",)),
@@ -109,14 +121,21 @@ ASKED: Mapping[str, tuple[ProbModel, VI, tuple[str, ...]]] = {
     "classes": (classes(k=2, h=4, d=3, c=3), SVI(encoder(k=2, d=3)), ("x", "y")),
     "factors": (factors(k=2, d=3), SVI(), ("x",)),
     "regression": (regression(_X, np.ones(2), d=3), VI(), ("y",)),
+    "series": (series(T=4), VI(), ("y",)),
 }
 
 
 @functools.cache
-def program(name: str) -> Program:
-    """A model of the kit as a backend receives it."""
+def program(name: str, *, whole: bool = False) -> Program:
+    """A model of the kit as a backend receives it; `whole`: each step sees all rows."""
     model, method, observed = ASKED[name]
-    return assemble(compiled(model, observed, method))
+    return assemble(compiled(model, observed, VI(method.qmodel) if whole else method))
+
+
+def program_for(backend: Backend, name: str) -> Program:
+    """A model of the kit as this backend can fit it: whole where it has no batches."""
+    loop = backend.dialect().loop
+    return program(name, whole=loop is not None and loop.batches is None)
 
 
 # Compiling is what takes time: each function is tried where it has something of its own.
@@ -130,4 +149,5 @@ TRIED: Mapping[str, Sequence[str]] = {
     "classes": ("guide", "sample_prior", "predict", "predict_mean", "log_density"),
     "factors": ("posterior", "log_density", "constrain", "unconstrain"),
     "regression": ("unconstrained_log_density", "predict"),
+    "series": ("sample_prior",),
 }

@@ -28,13 +28,12 @@ from ppc.emit.program import Program
 from ppc.ir.nodes import Graph, Noise
 from ppc.ir.reach import reached
 from ppc.testing import models
-from ppc.testing.checks import PASSED, Check, refusal
+from ppc.testing.checks import PASSED, Check, refusal, usual, widths
 from ppc.testing.distributions import same_distribution
 from ppc.testing.rounding import bounds, compare, reference
 
 Array = NDArray[Any]
 
-DTYPES = (np.float32, np.float64)
 DRAWS = 2000
 KEYS = 300  # of what is drawn once a call
 ROWS = 5
@@ -45,9 +44,9 @@ def checks(backend: Backend) -> Iterator[Check]:
     """The checks of every function that programs have."""
     yield Check("program/every function is tried", every_function_is_tried)
     for model in models.ASKED:
-        program = models.program(model)
+        program = models.program_for(backend, model)
         drawn = any(n.drawn for n in program.noise)
-        for dtype in DTYPES[: 1 if drawn else 2]:  # samplers take long to compile
+        for dtype in widths(backend)[: 1 if drawn else 2]:  # samplers take long to compile
             name = dtype.__name__
             yield Check(f"program/{model}/loss/{name}", partial(loss, backend, model, dtype))
         yield Check(f"program/{model}/init_params", partial(init_params, backend, model))
@@ -62,7 +61,7 @@ def checks(backend: Backend) -> Iterator[Check]:
             elif _random(graph):
                 yield Check(label, partial(draws, backend, model, function))
             else:
-                for dtype in DTYPES:
+                for dtype in widths(backend):
                     run = partial(values, backend, model, function, dtype)
                     yield Check(f"{label}/{dtype.__name__}", run)
 
@@ -92,7 +91,7 @@ class Emitted:
 
     def precision(self) -> AbstractContextManager[None]:
         """In which everything of it is called."""
-        return self.backend.runner.precision(self.module, self.dtype)
+        return self.backend.precision(self.module, self.dtype)
 
     def array(self, x: Array) -> Any:
         """An array of the library."""
@@ -126,7 +125,7 @@ def _filled(cls: Any, leaf: Callable[[str], Any], group: str = "") -> Any:
 @functools.cache
 def emitted(backend: Backend, model: str, dtype: type, use: str = "") -> Emitted:
     """A program of the kit; one of each `use` is a module of its own."""
-    program = models.program(model)
+    program = models.program_for(backend, model)
     text = backend.emit(program)
     module = backend.load(text, f"kit_{model}_{dtype.__name__}{use}")
     return Emitted(backend, program, text, module, dtype)
@@ -183,7 +182,7 @@ def _single(x: Array) -> Array:
 
 def values(backend: Backend, model: str, function: str, dtype: type) -> str:
     """A function without noise and its gradient."""
-    if words := refusal(backend, models.program(model)):
+    if words := refusal(backend, models.program_for(backend, model)):
         return words
     it = emitted(backend, model, dtype)
     graph = it.program.functions[function]
@@ -236,15 +235,18 @@ def _agrees(it: Emitted, graph: Graph, at: Point, called: Called, floats: Sequen
         moving = {name: it.array(every[name]) for name in floats}
         still = {name: it.array(x) for name, x in every.items() if name not in moving}
         seeds = {name: np.ones(exact[f"value {name}"].shape) for name in outputs}
-        found, slopes = runner.pulled(lambda moving: called(moving, still), moving, seeds)
+        if it.backend.has("pulled"):
+            found, slopes = runner.pulled(lambda moving: called(moving, still), moving, seeds)
+        else:
+            found, slopes, wrt = called(moving, still), {}, []
         got = {f"value {name}": runner.numpy(x) for name, x in found.items()}
         got |= {f"gradient in {name}": runner.numpy(slopes[name]) for name in wrt}
-    compare(got, exact, moves, it.dtype)
+    compare(got, {name: exact[name] for name in got}, moves, it.dtype)
 
 
 def loss(backend: Backend, model: str, dtype: type) -> str:
     """The terms of the loss and their gradients, from given noise; and their sum."""
-    if words := refusal(backend, models.program(model)):
+    if words := refusal(backend, models.program_for(backend, model)):
         return words
     it = emitted(backend, model, dtype)
     at = point(it, it.program.loss, 2)
@@ -307,9 +309,9 @@ def _depends_on_the_key(run: Callable[[int], dict[str, Array]]) -> dict[str, Arr
 
 def draws(backend: Backend, model: str, function: str) -> str:
     """Joint draws have the distribution that the reference gives them, from given noise."""
-    if words := refusal(backend, models.program(model)):
+    if words := refusal(backend, models.program_for(backend, model)):
         return words
-    it = emitted(backend, model, np.float32)
+    it = emitted(backend, model, usual(backend))
     graph = it.program.functions[function]
     at = point(it, graph, 3, draws=DRAWS)
     with it.precision():
@@ -327,9 +329,9 @@ def draws(backend: Backend, model: str, function: str) -> str:
 
 def means(backend: Backend, model: str, function: str) -> str:
     """Averages over draws, which have the mean and the spread of those of the reference."""
-    if words := refusal(backend, models.program(model)):
+    if words := refusal(backend, models.program_for(backend, model)):
         return words
-    it = emitted(backend, model, np.float32)
+    it = emitted(backend, model, usual(backend))
     graph = it.program.functions[function]
     at = point(it, graph, 3, draws=DRAWS // AVERAGES)
     rng = np.random.default_rng(9)
@@ -362,9 +364,9 @@ def _again(graph: Graph, at: Point, rng: np.random.Generator) -> dict[str, Array
 
 def init_params(backend: Backend, model: str) -> str:
     """The initial parameters: numbers, and draws from the key."""
-    if words := refusal(backend, models.program(model)):
+    if words := refusal(backend, models.program_for(backend, model)):
         return words
-    it = emitted(backend, model, np.float32)
+    it = emitted(backend, model, usual(backend))
     graph = it.program.init
     columns = point(it, it.program.loss, 2).data
     own = it.module.init_params
@@ -389,17 +391,17 @@ def init_params(backend: Backend, model: str) -> str:
             found = run(0)
             for name, x in _again(graph, nothing, rng).items():
                 np.testing.assert_allclose(found[name], x, rtol=1e-6, err_msg=name)
-                assert found[name].dtype == np.float32 and found[name].shape == x.shape, name
+                assert found[name].dtype == it.dtype and found[name].shape == x.shape, name
             return PASSED
-        _same_over_keys(run, lambda: _again(graph, nothing, rng), "init_params")
+        _same_over_keys(it, run, lambda: _again(graph, nothing, rng), "init_params")
     return PASSED
 
 
 def draw_rest(backend: Backend, model: str) -> str:
     """The noise of a step whose distribution depends on the parameters."""
-    if words := refusal(backend, models.program(model)):
+    if words := refusal(backend, models.program_for(backend, model)):
         return words
-    it = emitted(backend, model, np.float32)
+    it = emitted(backend, model, usual(backend))
     graph = it.program.loss
     at = point(it, graph, 2)
     drawn = [n.name for n in it.program.noise if n.drawn]
@@ -419,17 +421,20 @@ def draw_rest(backend: Backend, model: str) -> str:
 
     rng = np.random.default_rng(5)
     with it.precision():
-        _same_over_keys(_keyed(it, called, at), fresh, "draw_rest")
+        _same_over_keys(it, _keyed(it, called, at), fresh, "draw_rest")
     return PASSED
 
 
 def _same_over_keys(
-    run: Callable[[int], dict[str, Array]], fresh: Callable[[], dict[str, Array]], label: str
+    it: Emitted,
+    run: Callable[[int], dict[str, Array]],
+    fresh: Callable[[], dict[str, Array]],
+    label: str,
 ) -> None:
     """Raise AssertionError where many calls do not have the distribution of the reference."""
     found = [run(seed) for seed in range(KEYS)]
     want = [fresh() for _ in range(KEYS)]
     for name in want[0]:
         ours, theirs = np.stack([x[name] for x in found]), np.stack([x[name] for x in want])
-        assert ours.shape == theirs.shape and ours.dtype == np.float32, name
+        assert ours.shape == theirs.shape and ours.dtype == it.dtype, name
         same_distribution(ours, theirs, f"{label}: {name}")

@@ -35,7 +35,7 @@ class Run:
     ) -> dict[str, Array]:
         """The outputs by name. Noise is drawn from the seed."""
         runner, made = self.backend.runner, self._query(graph, dtype, sizes)
-        with runner.precision(made.module, dtype):
+        with self.backend.precision(made.module, dtype):
             given = {name: runner.array(np.asarray(inputs[name])) for name in made.module.INPUTS}
             found = made.compiled(runner.key(seed), given)
             return {name: runner.numpy(x) for name, x in found.items()}
@@ -51,9 +51,14 @@ class Run:
         sizes: Sizes | None = None,
         seed: int = 0,
     ) -> tuple[dict[str, Array], dict[str, Array]]:
-        """The outputs, all floats, and the gradient of their sum times the cotangents."""
+        """The outputs, all floats, and the gradient of their sum times the cotangents.
+
+        No gradient where the backend has none.
+        """
+        if not self.backend.has("pulled"):
+            return self.value(graph, inputs, dtype, sizes=sizes, seed=seed), {}
         runner, made = self.backend.runner, self._query(graph, dtype, sizes)
-        with runner.precision(made.module, dtype):
+        with self.backend.precision(made.module, dtype):
             given = {name: runner.array(np.asarray(inputs[name])) for name in made.module.INPUTS}
             moving = {name: given.pop(name) for name in wrt if name in given}
             key = runner.key(seed)

@@ -42,7 +42,7 @@ def declarations(io: Interface) -> list[Stmt]:
     body.extend(param_types(io))
     body.append(named_tuple("Data", [data_field(io, c) for c in p.columns]))
     body.append(named_tuple("Noise", [noise_field(io, n) for n in p.noise]))
-    body.extend(statements(io.dialect.templates["optimizer"]))
+    body.extend(statements(io.loop.optimizers))
     body.extend(
         statements(
             templates.PLAN,
@@ -51,8 +51,8 @@ def declarations(io: Interface) -> list[Stmt]:
             rowwise=io.rowwise,
             packed=io.packed,
             opt_state=io.opt_state,
-            optimizer=io.dialect.optimizer,
-            **({"own_state": io.dialect.opt_state} if io.rowwise else {}),
+            optimizer=io.loop.optimizer,
+            **({"own_state": io.loop.opt_state} if io.rowwise else {}),
         )
     )
     return body

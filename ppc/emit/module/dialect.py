@@ -1,7 +1,8 @@
 """What a backend's programs spell in their own way; all else of a program is printed alike.
 
 A backend is a `Dialect`: its table of primitives, its words for arrays, keys and noise, and the
-parts of the loop that its library shapes.
+parts of the loop that its library shapes. What may be left out is marked *: a model that needs it
+is refused by name, with the backends that have it (`ppc.emit.module.lacking`).
 """
 
 from __future__ import annotations
@@ -21,52 +22,74 @@ def _nothing(body: Sequence[Stmt]) -> list[Stmt]:
     return []
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How the programs of one backend differ from those of another.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How the parameters stand in the loop. All texts are templates of `ppc.emit.quote`."""
 
-    What is missing in `table`, `standard`, `drawn` or, of those marked *, in `templates` is refused
-    by name where a program needs it.
+    start: str  # the first `opt_state`, of `params`
+    step: str  # the body of a step; holes: inputs, args
+    params: str  # the parameters in it, where noise is drawn that depends on them
+    functions: str = ""  # what it calls
 
-    `templates` are texts of `ppc.emit.quote`. A FORM is `packed` where the parameters are one
-    vector inside the loop, `rowwise` where some have a row for each datum, else `plain`:
 
-        start_FORM          the first `opt_state`, of `params`
-        elements            adds to `elements` the numbers of noise that a step reads
-        callback            what the callback of `fit` sees, in words
-        block               `run_block`; holes: batched, packed, why, step
-        step_FORM           the body of its step; holes: inputs, args
-        in_step_FORM        the parameters in it, where their noise is drawn
-        pack                `pack`; without it, no program is of the form `packed`
-        update_rows       * `take_rows`, `update_rows`: parameters with a row for each datum
-        rows              * `take`, `batch_rows`; holes: gathered, rows_key
-        small               what the loop calls: `_at`, `_finite`, `_site_grads`
-        optimizer           what defines the types of optimisers, if the program has to
-        saving              `save_fit`, `load_fit`
-        precision, run      in `main`: obey --float64; obey --device and run
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batches:
+    """Steps that see some of the rows."""
 
-    name: str  # "JAX", for people
-    needs: str  # "jax and optax"
-    table: Table
-    imports: Mapping[str, Import | ImportFrom]  # by the name that they bind
-    names: tuple[str, ...]  # taken at the level of the module, beside those of all programs
-    array: Expr  # the type of arrays and keys
+    taken: Callable[[Expr, int], Expr]  # the `rows` of an array, along an axis
+    range: Callable[[Expr], Expr]  # 0, 1, ...
+    functions: str  # `take`, `batch_rows`; holes: gathered, rows_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """The fit. All texts are templates of `ppc.emit.quote`."""
+
     optimizer: Expr  # the type of optimisers
     opt_state: Expr  # of their state
     adam: str  # what makes Adam from a learning rate
-    float: Expr  # NumPy's type of the program's floats
-    errors: Sequence[Expr]  # exceptions of the library that end the command with a line
+    optimizers: str = ""  # what defines these types, if the program has to
+    elements: str  # adds to `elements` the numbers of noise that a step reads
+    callback: str  # what the callback of `fit` sees, in words
+    block: str  # `run_block`; holes: step; batched, packed where there are such forms
     block_steps: int  # in a block at most: so many that its call costs little beside them
     donates: bool  # whether `run_block` reuses the memory of the state that it takes
+    compiled: Callable[[Expr], Expr]  # a function, compiled
+    plain: Form  # each parameter is an array
+    packed: Form | None = None  # small parameters are one vector; `pack`. None: no program is so
+    rowwise: Form | None = None  # * some have a row for each datum; `take_rows`, `update_rows`
+    batches: Batches | None = None  # *
+    functions: str  # what the loop calls: `_at`, `_finite`, `_site_grads`
+    saving: str  # `save_fit`, `load_fit`
+    precision: str = ""  # in `main`: obey --float64
+    run: str  # in `main`: obey --device and run
+    errors: Sequence[Expr] = ()  # exceptions of the library that end the command with a line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How the programs of one backend differ from those of another."""
+
+    name: str  # "JAX", for people
+    needs: str  # "jax and optax"
+    table: Table  # * rows, and the scan
+    imports: Mapping[str, Import | ImportFrom]  # by the name that they bind
+    names: tuple[str, ...]  # taken at the level of the module, beside those of all programs
+    array: Expr  # the type of arrays and keys
+    float: Expr  # NumPy's type of the program's floats
     key: Callable[[Expr], Expr]  # a key from a seed
     fold_in: Callable[[Expr, Expr], Expr]  # a key from a key and a number
-    standard: Mapping[str, Callable[[Expr, Expr], Expr]]  # noise by its kind: of key and shape
-    drawn: Mapping[str, Callable[..., Expr]]  # draws by their sampler: of key and arguments
+    standard: Mapping[str, Callable[[Expr, Expr], Expr]]  # * noise by its kind: of key and shape
+    drawn: Mapping[str, Callable[..., Expr]]  # * draws by their sampler: of key and arguments
     constant: Callable[[Expr, DType], Expr]  # an array of the host as one of the library
-    rows: Callable[[Expr, int], Expr]  # the `rows` of an array, along an axis
-    range: Callable[[Expr], Expr]  # 0, 1, ...
-    compiled: Callable[[Expr], Expr]  # a function, compiled
-    templates: Mapping[str, str]
+    loop: Loop | None  # *
+    floats: tuple[str, ...] = ("float32", "float64")  # *, what is computed in; first the default
+    devices: tuple[str, ...] = ("cpu", "gpu", "tpu")  # * that it may find
     importing: Callable[[Imports], list[Stmt]] = sorted_imports  # the imports of a command
     constants: Callable[[Sequence[Stmt]], list[Stmt]] = _nothing  # that some statements use
+
+    @property
+    def fitting(self) -> Loop:
+        """The loop of a program, which has been found to have one."""
+        assert self.loop is not None, self.name
+        return self.loop

@@ -7,7 +7,7 @@ from dataclasses import field
 from operator import attrgetter
 from typing import Any
 
-from ppc.emit.module.dialect import Dialect
+from ppc.emit.module.dialect import Dialect, Form, Loop
 from ppc.emit.module.scope import MODULE_NAMES, Root
 from ppc.emit.names import Names, identifier
 from ppc.emit.program import Parameter, Program
@@ -68,7 +68,7 @@ class Interface:
     def packed(self) -> bool:
         """Small parameters are one vector in the loop; each leaf would cost its own kernels."""
         small = all(len(p.shape) <= 1 and p.rows is None for p in self.program.parameters)
-        return small and "pack" in self.dialect.templates
+        return small and self.loop.packed is not None
 
     @property
     def rowwise(self) -> bool:
@@ -81,16 +81,20 @@ class Interface:
         return any(n.drawn for n in self.program.noise)
 
     @property
-    def form(self) -> str:
-        """How the parameters stand in the templates."""
-        if self.rowwise:
-            return "rowwise"
-        return "packed" if self.packed else "plain"
+    def loop(self) -> Loop:
+        """The loop of the backend."""
+        return self.dialect.fitting
+
+    @property
+    def form(self) -> Form:
+        """How the parameters stand in the loop."""
+        chosen = self.loop.rowwise if self.rowwise else self.loop.packed if self.packed else None
+        return chosen or self.loop.plain
 
     @property
     def opt_state(self) -> Expr:
         """The type of the state of the optimiser."""
-        return Name("OptState") if self.rowwise else self.dialect.opt_state
+        return Name("OptState") if self.rowwise else self.loop.opt_state
 
     def where(self, group: str) -> str:
         """The path of the tuple that holds a parameter or a layer."""

@@ -8,7 +8,6 @@ from ppc.emit.module import templates
 from ppc.emit.module.declarations import declarations
 from ppc.emit.module.dialect import Dialect
 from ppc.emit.module.interface import Interface
-from ppc.emit.module.lacking import refuse_program
 from ppc.emit.module.model import functions, init_params, loss, noise, prepare
 from ppc.emit.module.running import files, loop
 from ppc.emit.module.scope import imports_used, with_helpers
@@ -28,8 +27,7 @@ WIDTH = 88
 
 
 def emit(dialect: Dialect, program: Program) -> str:
-    """The text of the program. Raises CompileError with what the dialect lacks for it."""
-    refuse_program(dialect, program)
+    """The text of a program of which the dialect has all that it needs."""
     return print_module(module(Interface(program, dialect)))
 
 
@@ -37,7 +35,7 @@ def module(io: Interface) -> Module:
     """The program as a tree."""
     model = [init_params(io), prepare(io), *loss(io), *noise(io)]
     body: list[Stmt] = [
-        *statements(templates.CONSTANTS, block_steps=Constant(io.dialect.block_steps)),
+        *statements(templates.CONSTANTS, block_steps=Constant(io.loop.block_steps)),
         *declarations(io),
         *_section("The model and its guide"),
         *model,

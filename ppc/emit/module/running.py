@@ -8,6 +8,7 @@ from ppc.emit import host
 from ppc.emit.keys import site_key
 from ppc.emit.module import templates
 from ppc.emit.module.declarations import dims
+from ppc.emit.module.dialect import Batches
 from ppc.emit.module.interface import Interface
 from ppc.emit.module.scope import Root, Scope, Sizer, function
 from ppc.emit.names import identifier
@@ -36,15 +37,19 @@ _KINDS = {"f32": Name("float"), "i32": Name("int"), "bool": Name("bool")}
 def loop(io: Interface) -> list[Stmt]:
     """The fit, and what it calls."""
     sized = bool(io.program.hypers)
-    own = io.dialect.templates
+    own, batches = io.loop, io.loop.batches
     sizes_arg = (Name("sizes"),) if sized else ()
     body = statements(
         templates.FIT,
-        **_of_dialect(io, "array", "optimizer", "adam", "float", "donates"),
+        array=io.dialect.array,
+        float=io.dialect.float,
+        optimizer=own.optimizer,
+        adam=own.adam,
+        donates=own.donates,
         batched=io.batched,
-        callback=own["callback"],
-        init_state=statements(own[f"start_{io.form}"]),
-        elements=statements(own["elements"]),
+        callback=own.callback,
+        init_state=statements(io.form.start),
+        elements=statements(own.elements),
         batch_size_param=[
             Param("batch_size", Name("int"), Constant(io.program.fit.batch_size), "keyword")
         ] if io.batched else [],
@@ -57,29 +62,22 @@ def loop(io: Interface) -> list[Stmt]:
         rate=Constant(io.program.fit.learning_rate),
         **({"rows": io.rows_expr()} if io.batched else {}),
     )  # fmt: skip
-    step = statements(
-        own[f"step_{io.form}"], inputs=step_inputs(io, own[f"in_step_{io.form}"]), args=_args(io)
-    )
-    body += statements(
-        own["block"],
-        batched=io.batched,
-        packed=io.packed,
-        step=step,
-    )
-    if io.packed:
-        body += statements(own["pack"])
-    if io.rowwise:
-        body += statements(own["update_rows"])
-    if io.batched:
-        body += statements(own["rows"], gathered=gathered(io),
-                           rows_key=Hex(site_key("rows of the data")))  # fmt: skip
-    return [*body, *explain(io), *statements(own["small"])]
+    step = statements(io.form.step, inputs=step_inputs(io, io.form.params), args=_args(io))
+    forms = {"batched": (batches, io.batched), "packed": (own.packed, io.packed)}
+    asked = {name: on for name, (form, on) in forms.items() if form is not None}
+    body += statements(own.block, step=step, **asked)
+    body += statements(io.form.functions)
+    if io.batched and batches is not None:
+        rows_key = Hex(site_key("rows of the data"))
+        body += statements(batches.functions, gathered=gathered(io, batches), rows_key=rows_key)
+    return [*body, *explain(io), *statements(own.functions)]
 
 
 def explain(io: Interface) -> list[Stmt]:
     """The function that finds the site whose term is not finite."""
     params = "local = state.params._replace(rows=take_rows(state.params.rows, rows[i]))"
     own = "local" if io.rowwise else "params"
+    batches = io.loop.batches
     return statements(
         templates.EXPLAIN,
         array=io.dialect.array,
@@ -89,18 +87,14 @@ def explain(io: Interface) -> list[Stmt]:
         own=Name(own),
         inputs=step_inputs(io, own),
         args=_args(io),
-        compiled=io.dialect.compiled(Name("function")),
-        **({"steps": io.dialect.range(Name("length"))} if io.batched else {}),
+        compiled=io.loop.compiled(Name("function")),
+        **({"steps": batches.range(Name("length"))} if io.batched and batches else {}),
     )
 
 
 def _args(io: Interface) -> tuple[Expr, ...]:
     """The arguments of the loss in a step, besides the parameters."""
     return (Name("step_noise"), *(Name(name) for name, _ in io.rest))
-
-
-def _of_dialect(io: Interface, *names: str) -> dict[str, Expr | str | bool]:
-    return {name: getattr(io.dialect, name) for name in names}
 
 
 def packed_arg(io: Interface, text: str) -> dict[str, Expr]:
@@ -123,13 +117,13 @@ def step_inputs(io: Interface, params: str) -> list[Stmt]:
     return body
 
 
-def gathered(io: Interface) -> Expr:
+def gathered(io: Interface, batches: Batches) -> Expr:
     """`Data(...)` with the rows of a batch."""
     fields = []
     for c in io.program.columns:
         array = dotted(f"data.{io.columns[c.name]}")
         if c.rows is not None:
-            array = io.dialect.rows(array, c.rows)
+            array = batches.taken(array, c.rows)
         fields.append((io.columns[c.name], array))
     return Call(Name("Data"), (), tuple(fields))
 
@@ -151,7 +145,7 @@ def equality_checks(io: Interface) -> list[Stmt]:
 
 def files(io: Interface) -> list[Stmt]:
     """Reading data, reading and writing fits, the command."""
-    own = io.dialect.templates
+    own = io.loop
     options: dict[str, Expr] = {}
     if io.batched:
         options["batch_size"] = expression('options["batch_size"]')
@@ -161,14 +155,16 @@ def files(io: Interface) -> list[Stmt]:
         load_data(io),
         *(statements(templates.CSV, masked=bool(io.program.counted)) if _csv(io) else ()),
         *files_read(io),
-        *statements(own["saving"]),
+        *statements(own.saving),
         *statements(
             templates.COMMAND,
-            adam=io.dialect.adam,
+            adam=own.adam,
             key=io.dialect.key(expression('options["seed"]')),
-            precision=statements(own["precision"]),
-            run=statements(own["run"]),
-            errors=io.dialect.errors,
+            precision=statements(own.precision),
+            run=statements(own.run),
+            errors=own.errors,
+            devices=Tuple(tuple(map(Constant, io.dialect.devices))),
+            wide="float64" in io.dialect.floats,
             batched=io.batched,
             sizes_arg=(Name("sizes"),) if io.program.hypers else (),
             options_arg=options,

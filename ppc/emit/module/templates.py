@@ -327,8 +327,9 @@ def main() -> None:
     add("--checkpoint-every", type=_positive, metavar="EPOCHS", help="write --out")
     add("--patience", type=_positive, metavar="EPOCHS", help="stop when so many gain 0")
     __size_options__
-    add("--device", choices=("cpu", "gpu", "tpu"), help="(default: the best there is)")
-    add("--float64", action="store_true", help="compute in double precision")
+    add("--device", choices=__devices__, help="(default: the best there is)")
+    if __wide__:
+        add("--float64", action="store_true", help="compute in double precision")
     args = parser.parse_args()
     __precision__
     try:
