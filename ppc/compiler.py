@@ -13,6 +13,7 @@ from ppc.emit import host
 from ppc.ir import verify
 from ppc.ir.nodes import Graph
 from ppc.objective.elbo import negative_elbo
+from ppc.objective.own import LossFunction, own_loss
 from ppc.passes import (
     across,
     batches,
@@ -50,6 +51,7 @@ class Options:
     observed: tuple[str, ...] = ()
     subsample: tuple[str, ...] = ()  # the plates of which a step sees a batch of the rows
     verify: bool = True  # check every graph after every pass
+    loss: LossFunction | None = None  # of the user; None is the evidence lower bound
     fit: FitDefaults = FitDefaults()
 
 
@@ -106,7 +108,8 @@ def _guide(c: Compilation) -> Compilation:
 
 
 def _objective(c: Compilation) -> Compilation:
-    loss = negative_elbo(c.graphs["model"], c.graphs["guide"])
+    model, guide, function = c.graphs["model"], c.graphs["guide"], c.options.loss
+    loss = negative_elbo(model, guide) if function is None else own_loss(model, guide, function)
     return replace(c.put(loss=loss.graph), estimators=loss.estimators).noting(loss.notes)
 
 

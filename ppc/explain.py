@@ -54,11 +54,14 @@ def _site(site: Sample, c: Compilation) -> list[str]:
     if site.role == "observed":
         if own is not None:
             lines.append("  guide   reads it; its density there is not in the loss")
-        return [*lines, "  term    minus its log density"]
+        function = c.options.loss
+        term = f"in the loss {function.name}" if function else "minus its log density"
+        return [*lines, f"  term    {term}"]
     assert own is not None  # the guide was matched with the model
     lines.append(f"  guide   {own.distribution}, on the {in_words(guide, own)}")
     reasons = [n.message() for n in c.notes if n.about == site.name and n.code in _ESTIMATES]
-    return [*lines, f"  term    {c.estimators[site.name]}: {'; '.join(reasons)}"]
+    why = f": {'; '.join(reasons)}" if reasons else ""
+    return [*lines, f"  term    {c.estimators[site.name]}{why}"]
 
 
 def _quantity(site: Sample) -> list[str]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ppc_frontend.api import Compiled
     from ppc_frontend.filecalls import FileCalls, FitCall, InferenceCall, ModelCall
 
+    from ppc.objective.own import LossFunction
     from ppc.spans import Source
 
 _T = TypeVar("_T")
@@ -133,7 +134,7 @@ def resolve(file: File, asked: Asked, fits: Collection[FitCall] | None = None) -
     batched, defaults = _fit(inferences, asked)
     plates = batches.plates(model.graph, observed) if batched else ()
     warnings = [*model.warnings, *(guide.warnings if guide else ()), *_unread(inferences)]
-    options = Options(observed, plates, asked.verify, defaults)
+    options = Options(observed, plates, asked.verify, _loss(file, inferences), defaults)
     return Roles(model, guide, options, tuple(warnings))
 
 
@@ -286,6 +287,20 @@ def _fit(inferences: list[InferenceCall], asked: Asked) -> tuple[bool, FitDefaul
     if size is None or size == FULL:
         return False, defaults
     return True, FitDefaults(defaults.epochs, size, defaults.learning_rate)
+
+
+def _loss(file: File, inferences: list[InferenceCall]) -> LossFunction | None:
+    """The loss that the methods are called with; None is the ELBO. Raises CompileError."""
+    from ppc_frontend.losses import loss_in
+    from ppc_frontend.values import NameOf
+
+    _disagree(inferences, lambda call: str(call.arguments.get("loss", "ELBO")), "the loss",
+              "one inference method in the file")  # fmt: skip
+    for call in inferences:
+        given = call.arguments.get("loss")
+        if isinstance(given, NameOf) and (found := loss_in(file.source, given.name)) is not None:
+            return found
+    return None
 
 
 def _number(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field
 from typing import Any, NoReturn
@@ -133,6 +133,8 @@ class Context:
     indexed: dict[int, tuple[Any, Any]] = field(default_factory=dict)
     born: dict[int, tuple[Any, int]] = field(default_factory=dict)  # lists made inside of loops
     in_init: str = ""  # the Parameter whose first value is being computed
+    # Of a loss, which may reduce over rows: by plate, which rows of a step are no padding.
+    counted: Mapping[str, Value | None] | None = None
 
     @property
     def span(self) -> Span:
@@ -152,7 +154,9 @@ class Context:
 
     def is_unrolled(self, span: Span) -> bool:
         """Whether the loop at a place has to be unrolled."""
-        return any(known.loop == span for known in self.assumed.unrolled)
+        return self.counted is not None or any(
+            known.loop == span for known in self.assumed.unrolled
+        )
 
     def settable(self, loop: Loop) -> tuple[str, ...]:
         """The hyperparameters whose values would make the number of a loop's rounds known."""

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from ppc.diagnostics.branches import *  # noqa: F403  # every mistake is meant
     from ppc.diagnostics.language import *  # noqa: F403
     from ppc.diagnostics.loops import *  # noqa: F403
+    from ppc.diagnostics.losses import *  # noqa: F403
     from ppc.diagnostics.model_language import *  # noqa: F403
 
 
 def __getattr__(name: str) -> Any:
-    from ppc.diagnostics import branches, language, loops, model_language
+    from ppc.diagnostics import branches, language, loops, losses, model_language
 
-    for module in (language, model_language, loops, branches):
+    for module in (language, model_language, loops, branches, losses):
         if hasattr(module, name):
             return getattr(module, name)
     raise AttributeError(name)

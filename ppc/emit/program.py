@@ -97,6 +97,7 @@ class Program:
     counted: Mapping[str, Graph]  # by site with a mask that data tell: which elements count
     functions: Mapping[str, Graph]  # parameters, log_density, sample_prior, posterior, predict
     fit: FitDefaults  # what the command does unless it is told otherwise
+    own_loss: str = ""  # the name of the loss of the user, where it is not the ELBO
 
     @property
     def rows(self) -> str | None:
@@ -153,6 +154,7 @@ def assemble(c: Compilation) -> Program:
         counted={name: layout.run(graph) for name, graph in counted.items()},
         functions=_functions(model, guide),
         fit=c.options.fit,
+        own_loss=c.options.loss.name if c.options.loss else "",
     )
 
 

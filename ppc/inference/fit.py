@@ -89,7 +89,10 @@ def compiled(
     guide = method.qmodel.ir if method.qmodel is not None else None
     graph = model.ir if graph is None else graph
     plates = batches.plates(graph, observed) if method.batch_size is not None else ()
-    return compile_loss(graph, guide, Options(observed, plates, fit=defaults or FitDefaults()))
+    fitting = defaults or FitDefaults()
+    return compile_loss(
+        graph, guide, Options(observed, plates, fit=fitting, loss=method.loss_function)
+    )
 
 
 def standing_alone(model: ProbModel, observed: tuple[str, ...], method: VI) -> Compilation:

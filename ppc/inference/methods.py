@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ppc.api import ProbModel
+    from ppc.objective.own import LossFunction
 
 FAMILIES = (MEANFIELD,)  # the guides that the compiler infers
 ADAM = "AdamOptimizer"  # InferPy's name for its default, which is ours too
@@ -51,7 +52,8 @@ class VI:
     Args:
         qmodel: the guide: a model with its hyperparameters, a function without parameters that
             returns or is one, or None or "meanfield" for one inferred from the model.
-        loss: "ELBO".
+        loss: "ELBO", or a function `f(pvars, qvars, **kwargs)` of the random variables of model and
+            guide that returns what is minimised. It is compiled from its source, like a model.
         optimizer: None or "AdamOptimizer" for Adam; another name of `tf.train`, such as
             "RMSPropOptimizer"; an optimiser of `tf.train` or Keras; or one of the backend's
             library, such as `optax.lamb(0.01)`. It sees the parameters as the emitted program's
@@ -69,7 +71,7 @@ class VI:
     def __init__(
         self,
         qmodel: ProbModel | Callable[[], Any] | str | None = None,
-        loss: str = "ELBO",
+        loss: str | Callable[..., Any] = "ELBO",
         optimizer: Any = None,
         epochs: int = 1000,
         *,
@@ -77,14 +79,27 @@ class VI:
     ) -> None:
         self.qmodel = as_guide(qmodel)
         self.loss = loss
-        if loss != "ELBO":
-            raise DataError(BadNumber(argument="loss", expected="'ELBO'", found=repr(loss)))
+        expected = "'ELBO' or a function of your own"
+        if isinstance(loss, str) and loss != "ELBO":
+            raise DataError(BadNumber(argument="loss", expected=expected, found=repr(loss)))
+        if not isinstance(loss, str) and not inspect.isfunction(inspect.unwrap(loss)):
+            found = type(loss).__name__
+            raise KindError(WrongKind(argument="loss", expected=expected, found=found))
         self.epochs = positive_integer("epochs", epochs)
         self.learning_rate = positive_number("learning_rate", learning_rate)
         if isinstance(optimizer, str):
             optimizer = None if optimizer == ADAM else named(optimizer, self.learning_rate)
         self.optimizer = optimizer
         self._losses: NDArray[np.float32] | None = None
+
+    @property
+    def loss_function(self) -> LossFunction | None:
+        """The loss of the user, read from its source; None is the ELBO. Raises CompileError."""
+        if isinstance(self.loss, str):
+            return None
+        from ppc_frontend.losses import live_loss
+
+        return live_loss(self.loss)
 
     @property
     def batches(self) -> int:

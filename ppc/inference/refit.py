@@ -56,7 +56,7 @@ def refitted(
     guide = _guiding(_holding(fitted.guide, held), model, inputs)
     if not any(param.name in own for graph in (model, guide) for param in graph.params):
         return {}
-    c = compile_loss(model, guide, Options(tuple(given)))
+    c = compile_loss(model, guide, Options(tuple(given), loss=method.loss_function))
     plan = assemble(c)
     columns = [column.name for column in plan.columns if column.given]
     _need([name for name in columns if name not in held], (model, guide), inputs)

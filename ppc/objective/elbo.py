@@ -54,7 +54,7 @@ class Loss:
 def negative_elbo(model: Graph, guide: Graph) -> Loss:
     """The loss of a matched pair; roles are set and guide sites are known to fit."""
     builder = merged(model, guide, name=model.name, stage="loss")
-    _inputs(builder, model)
+    input_arrays(builder, model)
     factors: dict[str, Factor] = {}
 
     def in_guide(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
@@ -109,7 +109,7 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
     return Loss(builder.build(), estimators, tuple(notes))
 
 
-def _inputs(builder: Builder, model: Graph) -> None:
+def input_arrays(builder: Builder, model: Graph) -> None:
     """The arrays of the observed sites and the weights of the rows."""
     for site in model.samples:
         if site.role == "observed" and observed_node(site) is None:
@@ -120,7 +120,7 @@ def _inputs(builder: Builder, model: Graph) -> None:
             builder.data(f"{axis.name}_weight", Tensor("f32", (axis.name,)), origin="weight")
 
 
-def _weight(builder: Builder, axis: str) -> Value:
+def row_weight(builder: Builder, axis: str) -> Value:
     """The row weights of a subsampled axis."""
     for node in builder.nodes.values():
         if isinstance(node, Data) and node.origin == "weight" and node.type.axes == (axis,):
@@ -139,7 +139,7 @@ def weighted_sum(builder: Builder, term: Value, site: Tensor, event_rank: int) -
     total = ops.sum_all(ops.broadcast_to(term, batch))
     for axis in site.axes:
         if builder.axes[axis].subsampled:
-            total = _weight(builder, axis) * total
+            total = row_weight(builder, axis) * total
         elif axis not in total.type.axes:
             total = builder.dim(builder.axes[axis].size) * total
     return ops.sum_axes(total, total.type.axes)

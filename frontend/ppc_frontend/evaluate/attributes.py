@@ -9,7 +9,7 @@ from typing import Any
 from ppc.distributions import DISTRIBUTIONS
 from ppc.ir.build import Value
 from ppc.ir.sizes import Size
-from ppc_frontend import vocabulary, wrong
+from ppc_frontend import variables, vocabulary, wrong
 from ppc_frontend.context import Context
 from ppc_frontend.evaluate import indexed
 from ppc_frontend.evaluate.indexed import Indexed
@@ -29,6 +29,7 @@ from ppc_frontend.values import (
     SupportValue,
     UserModule,
 )
+from ppc_frontend.variables import SiteVariable
 from ppc_frontend.vocabulary import builders
 
 # What `ppc` itself offers inside a model.
@@ -62,6 +63,8 @@ def attribute(ctx: Context, owner: Any, name: str) -> Any:
         return Method(owner, name, ctx.span)
     if isinstance(owner, Indexed) and owner.kind != "array":
         indexed.refuse_use(ctx, owner, f"`{name}`")
+    if isinstance(owner, SiteVariable):
+        return variables.attribute(ctx, owner, name)
     if isinstance(owner, Value | Given | Indexed):
         return _of_tensor(ctx, owner, name)
     if isinstance(owner, UserModule):

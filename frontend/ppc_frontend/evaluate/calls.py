@@ -7,7 +7,7 @@ from typing import Any
 
 import libcst as cst
 
-from ppc_frontend import layers, quantities, sites, vocabulary, wrong
+from ppc_frontend import layers, quantities, sites, variables, vocabulary, wrong
 from ppc_frontend.context import Context, Places
 from ppc_frontend.evaluate.attributes import METHODS, is_known, layer_row, unknown
 from ppc_frontend.evaluate.indexed import Indexed, append, refuse_use
@@ -15,6 +15,7 @@ from ppc_frontend.evaluate.python import call_builtin
 from ppc_frontend.scope import Frame, own_names
 from ppc_frontend.tensors import describe, has_tensor, printable
 from ppc_frontend.values import POISON, Bound, Builtin, Method, PoisonedError, Ref, UserFunction
+from ppc_frontend.variables import SiteVariable
 from ppc_frontend.vocabulary import base
 
 DEEPEST = 60  # nested inlined calls
@@ -83,6 +84,9 @@ def _call_method(
     ctx: Context, method: Method, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Any:
     owner, name = method.owner, method.name
+    if isinstance(owner, SiteVariable):
+        bound = base.bind(ctx, name, variables.METHODS[name], args, kwargs)
+        return variables.call(ctx, owner, name, **bound)
     if name in METHODS and not isinstance(owner, list | tuple | dict | str):
         if name in {"reshape", "transpose"} and args and not isinstance(args[0], list | tuple):
             args = [tuple(args)]  # x.reshape(2, 3) is x.reshape((2, 3))

@@ -15,6 +15,7 @@ from ppc_frontend import wrong
 from ppc_frontend.context import Context
 from ppc_frontend.rounds import unrollable
 from ppc_frontend.tensors import describe, elements, has_tensor, integer, shape, size, tensor
+from ppc_frontend.vocabulary import rows
 from ppc_frontend.vocabulary.elementwise import dtype_of, operand
 
 # --- along axes ----------------------------------------------------------------------------------
@@ -29,6 +30,9 @@ def reduction(
     if known is not None and not keepdims and dtype is None:
         return known
     value = tensor(ctx, x, dtype_of(ctx, dtype))
+    if primitive == "sum" and not keepdims:
+        plates, axis = rows.split(ctx, value, axis)
+        value = rows.total(ctx, value, plates) if plates else value
     return keep(ctx, value, ctx.op(primitive, value, axes=(axes := reduced(ctx, value, axis))),
                 axes, keepdims)  # fmt: skip
 
@@ -72,10 +76,14 @@ def keep(ctx: Context, value: Value, result: Value, axes: Sequence[int], keepdim
 def mean(ctx: Context, *, x: Any, axis: Any = None, keepdims: Any = False) -> Value:
     """The mean over axes."""
     value = tensor(ctx, x, "f32")
+    plates, axis = ((), axis) if keepdims else rows.split(ctx, value, axis)
+    value = rows.total(ctx, value, plates) if plates else value
     axes = reduced(ctx, value, axis)
-    count = product(value.type.shape[a] for a in axes)
+    count = ctx.builder.dim(product(value.type.shape[a] for a in axes))
+    if plates:
+        count = ctx.op("mul", count, rows.number(ctx, plates))
     total = ctx.op("sum", value, axes=axes)
-    return keep(ctx, value, ctx.op("div", total, ctx.builder.dim(count)), axes, keepdims)
+    return keep(ctx, value, ctx.op("div", total, count), axes, keepdims)
 
 
 def variance(

@@ -100,7 +100,10 @@ def loss(io: Interface) -> list[Stmt]:
     body = scope.finished(Return(terms))
     params = [Param("params", Name("Params")), Param("noise", Name("Noise"))]
     params += [Param(name, type_) for name, type_ in io.rest]
+    own = io.program.own_loss
     doc = "The negative evidence lower bound, one draw of the guide, by site."
+    if own:
+        doc = f"The loss `{own}`, at one draw of the guide."
     if io.batched:
         doc += (
             "\n\nweight f32[M] is the number of batches for a row of the data and 0 for padding,"
