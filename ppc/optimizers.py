@@ -14,6 +14,7 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any, TypeAlias
 
 from ppc.diagnostics import DataError, KindError
+from ppc.diagnostics.command import BadOptimizer
 from ppc.diagnostics.optimizers import OptimizerArgument, UnknownOptimizer
 from ppc.records import dataclass
 
@@ -251,6 +252,13 @@ def of_keras(given: Any) -> Optimizer | None:
         return None  # a schedule
     settings["learning_rate"] = float(f"{settings['learning_rate']:.7g}")  # kept in 32 bits
     return keras(type(given).__name__, **settings)
+
+
+def no_optimizer(given: object, backend: str, expected: str, example: str) -> KindError:
+    """The error for what a backend cannot take as an optimiser."""
+    found = repr(given) if isinstance(given, str) else getattr(given, "__name__", None)
+    name = found or type(given).__name__
+    return KindError(BadOptimizer(found=name, backend=backend, expected=expected, example=example))
 
 
 # Settings of Keras that no rule here has.

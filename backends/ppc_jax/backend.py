@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ppc.backend import Backend, Chains, ChainSettings, Runner
-from ppc.diagnostics import KindError, StateError
-from ppc.diagnostics.command import BadOptimizer, NoDevice
-from ppc.optimizers import known, of_keras
+from ppc.diagnostics import StateError
+from ppc.diagnostics.command import NoDevice
+from ppc.optimizers import known, no_optimizer, of_keras
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,15 +100,8 @@ class JaxRunner(Runner):
         parts = (getattr(given, "init", None), getattr(given, "update", None))
         if not isinstance(given, type) and all(map(callable, parts)):
             return given
-        found = repr(given) if isinstance(given, str) else getattr(given, "__name__", None)
-        raise KindError(
-            BadOptimizer(
-                found=found or type(given).__name__,
-                backend="jax",
-                expected="an optax optimiser (an optax.GradientTransformation), or one of tf.train",
-                example="optax.adam(0.01)",
-            )
-        )
+        expected = "an optax optimiser (an optax.GradientTransformation), or one of tf.train"
+        raise no_optimizer(given, "jax", expected, "optax.adam(0.01)")
 
     def sample_chains(
         self,

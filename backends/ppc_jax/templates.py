@@ -71,19 +71,10 @@ STEP_ROWWISE = """
         return params, opt_state, losses.at[i].set(value)
 """
 
-START_PACKED = "opt_state = plan.optimizer.init(pack(params, plan)[0])"
-
-START_ROWWISE = "opt_state = OptState(*map(plan.optimizer.init, params))"
-
-START = "opt_state = plan.optimizer.init(params)"
-
 ELEMENTS = """
 shapes = jax.eval_shape(lambda: draw_noise(jr.key(0), 0, 1, data, plan))
 elements += sum(leaf.size for leaf in jax.tree.leaves(shapes))
 """
-
-CALLBACK = """callback sees the fit after each block of steps, on arrays that the next
-block reuses, and the number of steps in all; it stops the fit by returning True."""
 
 PRECISION = 'jax.config.update("jax_enable_x64", args.float64)'
 

@@ -55,22 +55,19 @@ DIALECT = Dialect(
         adam="Adam",
         optimizers=templates.OPTIMIZER,
         elements=templates.ELEMENTS,
-        callback=templates.CALLBACK,
         block=templates.BLOCK,
         block_steps=4096,
         donates=False,
         compiled=lambda function: call(
             "tf.function", function, jit_compile=Constant(True), autograph=Constant(False)
         ),
-        plain=Form(start=templates.START, step=templates.STEP, params="params"),
+        plain=Form(step=templates.STEP, params="params"),
         packed=Form(
-            start=templates.START_PACKED,
             step=templates.STEP_PACKED,
             params="params",
             functions=templates.PACK,
         ),
         rowwise=Form(
-            start=templates.START_ROWWISE,
             step=templates.STEP_ROWWISE,
             params="local",
             functions=templates.UPDATE_ROWS,

@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from ppc.diagnostics import KindError
-from ppc.diagnostics.command import BadOptimizer
-from ppc.optimizers import Optimizer, known
+from ppc.optimizers import Optimizer, known, no_optimizer
 from ppc.records import dataclass
 
 Tree = Any  # nested tuples of tensors
@@ -80,15 +78,8 @@ def adapted(optimizer: object) -> object:
             return optimizer
         if hasattr(optimizer, "stateless_apply"):
             return _adapted(optimizer)
-    found = repr(optimizer) if isinstance(optimizer, str) else getattr(optimizer, "__name__", None)
-    raise KindError(
-        BadOptimizer(
-            found=found or type(optimizer).__name__,
-            backend="tensorflow",
-            expected="an optimiser of Keras 3 or tf.train",
-            example="keras.optimizers.Adam(0.01)",
-        )
-    )
+    expected = "an optimiser of Keras 3 or tf.train"
+    raise no_optimizer(optimizer, "tensorflow", expected, "keras.optimizers.Adam(0.01)")
 
 
 class RuledOptimizer:

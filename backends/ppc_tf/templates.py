@@ -76,19 +76,10 @@ class Adam(NamedTuple):
         return params, (AdamState(count, mu, nu),)
 '''
 
-START_PACKED = "opt_state = plan.optimizer.init(pack(params, plan)[0])"
-
-START_ROWWISE = "opt_state = OptState(*map(plan.optimizer.init, params))"
-
-START = "opt_state = plan.optimizer.init(params)"
-
 ELEMENTS = """
 noise = draw_noise(tf.constant([0, 0], tf.int64), 0, 1, data, plan)
 elements += sum(math.prod(array.shape) for array in noise if array is not None)
 """
-
-CALLBACK = """callback sees the fit after each block of steps, and the number of
-steps in all; it stops the fit by returning True."""
 
 BLOCK = '''
 def run_block(

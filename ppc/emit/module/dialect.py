@@ -26,7 +26,6 @@ def _nothing(body: Sequence[Stmt]) -> list[Stmt]:
 class Form:
     """How the parameters stand in the loop. All texts are templates of `ppc.emit.quote`."""
 
-    start: str  # the first `opt_state`, of `params`
     step: str  # the body of a step; holes: inputs, args
     params: str  # the parameters in it, where noise is drawn that depends on them
     functions: str = ""  # what it calls
@@ -45,12 +44,11 @@ class Batches:
 class Loop:
     """The fit. All texts are templates of `ppc.emit.quote`."""
 
-    optimizer: Expr  # the type of optimisers
+    optimizer: Expr  # the type of optimisers, whose `init` makes the first state of parameters
     opt_state: Expr  # of their state
     adam: str  # what makes Adam from a learning rate
     optimizers: str = ""  # what defines these types, if the program has to
     elements: str  # adds to `elements` the numbers of noise that a step reads
-    callback: str  # what the callback of `fit` sees, in words
     block: str  # `run_block`; holes: step; batched, packed where there are such forms
     block_steps: int  # in a block at most: so many that its call costs little beside them
     donates: bool  # whether `run_block` reuses the memory of the state that it takes

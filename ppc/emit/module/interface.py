@@ -11,6 +11,7 @@ from ppc.emit.module.dialect import Dialect, Form, Loop
 from ppc.emit.module.scope import MODULE_NAMES, Root
 from ppc.emit.names import Names, identifier
 from ppc.emit.program import Parameter, Program
+from ppc.emit.quote import expression
 from ppc.emit.tree import (
     Call,
     Constant,
@@ -90,6 +91,14 @@ class Interface:
         """How the parameters stand in the loop."""
         chosen = self.loop.rowwise if self.rowwise else self.loop.packed if self.packed else None
         return chosen or self.loop.plain
+
+    @property
+    def first_state(self) -> Expr:
+        """The state of the optimiser before the first step, of `params`."""
+        if self.rowwise:
+            return expression("OptState(*map(plan.optimizer.init, params))")
+        own = "pack(params, plan)[0]" if self.packed else "params"
+        return expression(f"plan.optimizer.init({own})")
 
     @property
     def opt_state(self) -> Expr:

@@ -47,8 +47,8 @@ def loop(io: Interface) -> list[Stmt]:
         adam=own.adam,
         donates=own.donates,
         batched=io.batched,
-        callback=own.callback,
-        init_state=statements(io.form.start),
+        callback=templates.CALLBACK[own.donates],
+        first_state=io.first_state,
         elements=statements(own.elements),
         batch_size_param=[
             Param("batch_size", Name("int"), Constant(io.program.fit.batch_size), "keyword")

@@ -50,6 +50,14 @@ class Fit(NamedTuple):
     losses: np.ndarray  # f32[steps], each the loss whose gradient its step followed
 '''
 
+# What the callback sees, by whether `run_block` reuses the memory of the state that it takes.
+CALLBACK = {
+    True: """callback sees the fit after each block of steps, on arrays that the next
+block reuses, and the number of steps in all; it stops the fit by returning True.""",
+    False: """callback sees the fit after each block of steps, and the number of
+steps in all; it stops the fit by returning True.""",
+}
+
 FIT = '''
 def fit(
     key: __array__,
@@ -115,7 +123,7 @@ def fit(
 def start_fit(key: __array__, data: Data, plan: Plan) -> Fit:
     """A fit that has made no step."""
     params = init_params(*__init_args__)
-    __init_state__
+    opt_state = __first_state__
     return Fit(params, opt_state, np.zeros(0, __float__))
 
 

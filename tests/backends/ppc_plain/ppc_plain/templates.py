@@ -40,15 +40,10 @@ class Adam(NamedTuple):
         return params, (AdamState(count, mu, nu),)
 '''
 
-START = "opt_state = plan.optimizer.init(params)"
-
 ELEMENTS = """
 noise = draw_noise(np.array([0]), 0, 1, data, plan)
 elements += sum(array.size for array in noise if array is not None)
 """
-
-CALLBACK = """callback sees the fit after each block of steps, and the number of
-steps in all; it stops the fit by returning True."""
 
 BLOCK = '''
 def run_block(
