@@ -246,6 +246,13 @@ def make_dense(
     )
 
 
+def dense(ctx: Context, *, inputs: Any, **settings: Any) -> Any:
+    """`tf.layers.dense(inputs, units, ...)` of TensorFlow 1: a layer that is made and called."""
+    from ppc_frontend.evaluate.calls import call
+
+    return apply(ctx, make_dense(ctx, **settings), inputs, call)
+
+
 def make_sequential(ctx: Context, *, layers: Any, name: Any = None) -> Sequential:
     """`keras.Sequential([...])`."""
     _once(ctx)
@@ -301,6 +308,7 @@ def rows() -> dict[str, Row]:
         "keras.Sequential": Row("layers=None, name=None", make_sequential),
         "keras.models.Sequential": Row("layers=None, name=None", make_sequential),
         "keras.layers.Dense": Row(_DENSE, make_dense),
+        "layers.dense": Row(f"inputs, {_DENSE}, reuse:-=None", dense),
         "keras.layers.Activation": Row("activation:function, *, name=None", make_activation),
         "keras.layers.ReLU": Row("*, name:_=None", make_fixed_activation, (nn + "relu",)),
         "keras.layers.Softmax": Row("axis=-1", make_fixed_activation, (nn + "softmax",)),

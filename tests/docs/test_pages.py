@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from ppc.cli import main
+from ppc.diagnostics import PpcError
 from ppc.distributions import DISTRIBUTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -77,16 +78,47 @@ def test_examples_of_the_language(tmp_path: Path, place: int):
         assert result.exit_code == 0, result.stderr
 
 
+def program(page: str, folder: Path, more: str = "") -> ModuleType:
+    """The code of a page as a module: a file, since a model is compiled from its text."""
+    path = folder / "program_of_page.py"
+    path.write_text("\n".join(code for _, code in blocks(page)) + more, "utf-8")
+    spec = importlib.util.spec_from_file_location("program_of_page", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.parametrize(
     "page", [pytest.param("inference.md", marks=pytest.mark.slow), "outside-models.md"]
 )
 def test_programs_of_pages(tmp_path: Path, page: str):
-    # A file, since a model is compiled from its text.
-    path = tmp_path / "program_of_page.py"
-    path.write_text("\n".join(code for _, code in blocks(page)), "utf-8")
-    spec = importlib.util.spec_from_file_location("program_of_page", path)
-    assert spec is not None and spec.loader is not None
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    program(page, tmp_path)
+
+
+def calls(page: str, title: str) -> list[tuple[str, str]]:
+    """The calls in the table of a section, with what is said of each."""
+    text = (ROOT / "docs" / page).read_text("utf-8").split(f"## {title}")[1].split("\n## ")[0]
+    return re.findall(r"^\| `(.*?)` \| (.*?) ?\|$", text, re.MULTILINE)
+
+
+@pytest.mark.filterwarnings("ignore:Fit was called before")
+def test_what_the_page_of_inferpy_says_of_calls(tmp_path: Path):
+    right, wrong = (calls("from-inferpy.md", title) for title in
+                    ("Calls that mean what they meant", "What is refused"))  # fmt: skip
+    functions = [f"def call_{i}():\n    return {code}\n" for i, (code, _) in
+                 enumerate([*right, *wrong])]  # fmt: skip
+    module = program("from-inferpy.md", tmp_path, "\n" + "\n".join(functions))
+    assert len(right) > 20 and len(wrong) > 8
+    for i, (code, said) in enumerate(right):
+        result = getattr(module, f"call_{i}")()
+        shape = re.match(r"`(\(.*?\))`", said)
+        if shape:
+            assert str(getattr(result, "shape", result)) == shape[1], code
+    for i, (code, _) in enumerate(wrong, len(right)):
+        with pytest.raises((ValueError, TypeError, RuntimeError)) as caught:
+            getattr(module, f"call_{i}")()
+        assert isinstance(caught.value, PpcError), code
 
 
 def test_models_of_the_readme_fit_together(tmp_path: Path):
