@@ -27,6 +27,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 from ppc_frontend import vocabulary
+from ppc_frontend.kinds import KINDS
 
 from ppc.backend import Backend
 from ppc.cli import main as ppc
@@ -187,6 +188,11 @@ def _vocabulary() -> str:
     return "\n".join(parts)
 
 
+def _layers() -> str:
+    names = " ".join(f"`{name}`" for name in sorted(KINDS))
+    return textwrap.fill(f"**`tensorflow.keras.layers`**: {names}", 100) + "\n"
+
+
 def _benchmarks() -> str:
     """The recorded figures."""
     rows = []
@@ -281,6 +287,7 @@ _TABLES: Mapping[str, Callable[[], str]] = {
     "distributions": _distributions,
     "mean-field": _mean_field,
     "vocabulary": _vocabulary,
+    "layers": _layers,
     "benchmarks": _benchmarks,
     "agreement": _agreement,
     "backends": _backends,

@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ppc import data as data
     from ppc import inference as inference
+    from ppc import layers as layers
     from ppc import models as models
     from ppc import tf as tf
     from ppc.api import ModelFunction as ModelFunction
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from ppc.sessions import set_tf_run as set_tf_run
     from ppc.sessions import swap_session as swap_session
 
-_MODULES = ("data", "inference", "models", "tf")
+_MODULES = ("data", "inference", "layers", "models", "tf")
 _COMPILED = ("CompiledProgram", "compile")
 _SESSIONS = (
     "clear_session", "floatx", "get_session", "init_uninit_vars", "new_session", "set_floatx",

@@ -304,7 +304,7 @@ def _in_library(obj: Any, root: str) -> Any:
         kind = getattr(obj, "kind", None)
         if isinstance(kind, str):
             return SupportValue(kind)
-        return Ref(canonical(f"ppc.{name}")) if name else None
+        return Ref(canonical(f"ppc.{obj.__qualname__}")) if name else None
     if root == "functools":
         return Ref(f"functools.{name}")
     if name in DTYPE_NAMES and isinstance(obj, type):

@@ -26,7 +26,7 @@ def name_values(ctx: Context, name: str, value: Any) -> None:
                 value.name = name
                 for part in value.parts:
                     name_values(ctx, name, part.value)
-        case layers.Dense() | layers.Sequential():
+        case layers.Layer() | layers.Sequential():
             value.name = value.name or name
         case list() | tuple():
             for i, item in enumerate(value):

@@ -138,3 +138,11 @@ def test_the_guide_to_inference(example: ModuleType, backend: str) -> None:
         means[name] = model.posterior("w", seed=1).sample(400).mean(0)[0]
     np.testing.assert_allclose(means["custom ELBO"], means["ELBO"], rtol=0.02)
     np.testing.assert_allclose(means["MCMC"], means["ELBO"], rtol=0.15)
+
+
+@of("convolutional_classifier")
+@both
+def test_convolutional_classifier(example: ModuleType, backend: str) -> None:
+    train, test = example.load()
+    model = example.fit(train, epochs=20, backend=backend)
+    assert example.accuracy(model, test) > 0.88  # a whole fit has 0.93

@@ -24,7 +24,7 @@ LAYERS = (
     ("ppc.backend", "ppc.registry", "ppc.inference"),
     ("ppc.eager", "ppc.variables"),
     ("ppc.sessions",),
-    ("ppc.api", "ppc.compiled", "ppc.roles", "ppc.explain", "ppc.tf"),
+    ("ppc.api", "ppc.compiled", "ppc.layers", "ppc.roles", "ppc.explain", "ppc.tf"),
     ("ppc.models",),
     ("ppc.testing",),
     ("ppc.commands", "ppc.cli"),

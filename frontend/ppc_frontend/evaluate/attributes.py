@@ -13,7 +13,7 @@ from ppc_frontend import variables, vocabulary, wrong
 from ppc_frontend.context import Context
 from ppc_frontend.evaluate import indexed
 from ppc_frontend.evaluate.indexed import Indexed
-from ppc_frontend.layers import rows as layer_rows
+from ppc_frontend.kinds import rows as layer_rows
 from ppc_frontend.scope import canonical
 from ppc_frontend.sites import SUPPORT_NAMES
 from ppc_frontend.tensors import describe, tensor

@@ -35,7 +35,7 @@ def call(ctx: Context, function: Any, args: Sequence[Any], kwargs: Mapping[str, 
         case Bound():
             both = {**function.kwargs, **kwargs}
             return call(ctx, function.function, [*function.args, *args], both)
-        case layers.Dense() | layers.Sequential() | layers.Activation():
+        case layers.Layer() | layers.Sequential():
             bound = base.bind(ctx, "a layer", "inputs, training:_=None", args, kwargs)
             return layers.apply(ctx, function, bound["inputs"], call)
     if function is POISON:
