@@ -14,9 +14,10 @@ from typing import cast
 
 from ppc.diagnostics import InternalError
 from ppc.emit.scans import Scan, together
-from ppc.emit.table import Operation, Row, Table, along, shared_rows
+from ppc.emit.table import Operation, Row, Table, along, shared_rows, triangular
 from ppc.emit.tree import (
     Assign,
+    Attribute,
     Constant,
     Expr,
     Import,
@@ -96,6 +97,11 @@ def _one_hot(op: Operation) -> Expr:
     return call("jax.nn.one_hot", op.args[0], op.size(cast(Size, op.attrs["depth"])))
 
 
+def _solve(op: Operation, a: Expr, b: Expr) -> Expr:
+    trans = {"trans": Constant(1)} if op.attrs["transposed"] else {}
+    return call("jsp.linalg.solve_triangular", a, b, **trans, lower=Constant(True))
+
+
 def _scan(parts: Scan) -> list[Stmt]:
     """`lax.scan`: a round gives what the next one reads, and what is kept of it."""
     def_ = parts.round("carry", "row", [together(parts.following), together(parts.results)])
@@ -121,6 +127,7 @@ TABLE = Table(
         "softmax": along("jax.nn.softmax", default=-1),
         "log_softmax": along("jax.nn.log_softmax", default=-1),
         "one_hot": _one_hot,
+        "solve_triangular": triangular(_solve, lambda x: Attribute(x, "T"), vectors=True),
     },
     helpers=HELPERS,
     scan=_scan,

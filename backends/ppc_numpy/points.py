@@ -156,6 +156,11 @@ def _simplex(rng: Generator, shape: Shape) -> Array:
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
+def _positive_definite(rng: Generator, shape: Shape) -> Array:
+    x = rng.standard_normal(shape)
+    return 0.3 * x @ np.swapaxes(x, -1, -2) + np.eye(shape[-1])
+
+
 SUPPORTS: Mapping[str, Draw] = {
     "real": lambda rng, shape: rng.standard_normal(shape),
     "real_vector": lambda rng, shape: rng.standard_normal(shape),
@@ -171,4 +176,5 @@ SUPPORTS: Mapping[str, Draw] = {
     ),
     "boolean": lambda rng, shape: rng.integers(0, 2, shape),
     "simplex": _simplex,
+    "positive_definite": _positive_definite,
 }

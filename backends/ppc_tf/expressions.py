@@ -12,7 +12,7 @@ from typing import cast
 
 from ppc.diagnostics import InternalError
 from ppc.emit.scans import Scan, together
-from ppc.emit.table import Operation, Row, Table, select, shared_rows
+from ppc.emit.table import Operation, Row, Table, select, shared_rows, triangular
 from ppc.emit.tree import (
     Assign,
     BinaryOperator,
@@ -189,6 +189,15 @@ def _arg(name: str) -> Row:
     return lambda op: call(name, op.args[0], number(op.axis), output_type=DTYPES["i32"])
 
 
+def _float(op: Operation, at: int) -> Expr:
+    return _operand(op, at, op.result.dtype, tensor=True)
+
+
+def _solve(op: Operation, a: Expr, b: Expr) -> Expr:
+    adjoint = {"adjoint": Constant(True)} if op.attrs["transposed"] else {}
+    return call("tf.linalg.triangular_solve", a, b, **adjoint)
+
+
 def _cast(op: Operation) -> Expr:
     if op.host[0]:
         return call({"f32": "float", "i32": "int", "bool": "bool"}[op.result.dtype], op.args[0])
@@ -350,6 +359,10 @@ TABLE = Table(
         ),
         "implicit": _implicit,
         "matmul": _matmul,
+        "tril": lambda op: call("tf.linalg.band_part", _float(op, 0), number(-1), number(0)),
+        "diagonal": lambda op: call("tf.linalg.diag_part", _float(op, 0)),
+        "cholesky": lambda op: call("tf.linalg.cholesky", _float(op, 0)),
+        "solve_triangular": triangular(_solve, lambda x: call("tf.transpose", x), vectors=False),
         "one_hot": lambda op: call(
             "tf.one_hot", op.args[0], op.size(cast(Size, op.attrs["depth"])), dtype=FLOAT
         ),

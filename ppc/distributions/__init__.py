@@ -24,7 +24,11 @@ from ppc.distributions.half_line import (
 )
 from ppc.distributions.kl import kl_divergence as kl_divergence
 from ppc.distributions.location_scale import CAUCHY, LAPLACE, NORMAL, STUDENT_T
-from ppc.distributions.multivariate import MULTIVARIATE_NORMAL_DIAG
+from ppc.distributions.multivariate import (
+    MULTIVARIATE_NORMAL_DIAG,
+    MULTIVARIATE_NORMAL_FULL_COVARIANCE,
+    MULTIVARIATE_NORMAL_TRIL,
+)
 from ppc.distributions.simplex import DIRICHLET
 from ppc.distributions.supports import SUPPORTS as SUPPORTS
 from ppc.distributions.terms import DETERMINISTIC, FACTOR
@@ -60,6 +64,8 @@ _ROWS = (
     GEOMETRIC,
     DIRICHLET,
     MULTIVARIATE_NORMAL_DIAG,
+    MULTIVARIATE_NORMAL_TRIL,
+    MULTIVARIATE_NORMAL_FULL_COVARIANCE,
     *TRANSFORMED_NORMALS,
 )
 

@@ -18,7 +18,7 @@ from ppc.distributions.discrete import (
     categorical_probs,
 )
 from ppc.distributions.gamma import rate_of
-from ppc.distributions.multivariate import marginal
+from ppc.distributions.multivariate import factored, log_determinant, lower, marginal
 from ppc.distributions.special import HALF_LOG_2PI, deviance, digamma_correction, gamma_kernel
 from ppc.ir import ops
 from ppc.ir.build import Value
@@ -50,6 +50,31 @@ def _normal(q: Params, p: Params) -> Value:
 def _normal_diag(q: Params, p: Params) -> Value:
     """The sum over independent elements."""
     return ops.sum_(_normal(marginal(q), marginal(p)))
+
+
+def _of_factor(p: Params) -> Params:
+    return {"loc": p["loc"], "columns": ops.transpose(lower(p)), "log_det": log_determinant(p)}
+
+
+def _of_diagonal(p: Params) -> Params:
+    scale = p["scale_diag"]
+    size = scale.type.shape[-1]
+    columns = ops.expand_dims(scale, -1) * scale.builder.op("eye", size=size)
+    return {"loc": p["loc"], "columns": columns, "log_det": ops.sum_(ops.log(scale))}
+
+
+def _to_factor(q: Params, p: Params) -> Value:
+    """Kullback 1959, ch. 9, (1.4), by a factor of each covariance; q's by its columns."""
+    scale = p["scale_tril"]
+    z = ops.solve_triangular(scale, q["loc"] - p["loc"])
+    each = ops.expand_dims(scale, -3) if scale.type.rank > 2 else scale  # the same for each column
+    ratio = ops.solve_triangular(each, q["columns"])
+    squares = ops.sum_(z**2 - 1.0) + ops.sum_(ratio**2, (-1, -2))
+    return 0.5 * squares + log_determinant(p) - q["log_det"]
+
+
+def _correlated(of_q: Callable[[Params], Params], of_p: Callable[[Params], Params]) -> Rule:
+    return lambda q, p: _to_factor(of_q(q), of_p(p))
 
 
 def _half_normal(q: Params, p: Params) -> Value:
@@ -222,6 +247,14 @@ def _log_normal_half_normal(q: Params, p: Params) -> Value:
 KL: Mapping[tuple[str, str], Rule] = {
     ("Normal", "Normal"): _normal,
     ("MultivariateNormalDiag", "MultivariateNormalDiag"): _normal_diag,
+    ("MultivariateNormalDiag", "MultivariateNormalTriL"): _correlated(_of_diagonal, dict),
+    ("MultivariateNormalDiag", "MultivariateNormalFullCovariance"): _correlated(
+        _of_diagonal, factored
+    ),
+    ("MultivariateNormalTriL", "MultivariateNormalTriL"): _correlated(_of_factor, dict),
+    ("MultivariateNormalFullCovariance", "MultivariateNormalFullCovariance"): _correlated(
+        lambda q: _of_factor(factored(q)), factored
+    ),
     ("LogNormal", "LogNormal"): _same_bounds(),
     ("LogitNormal", "LogitNormal"): _same_bounds(),
     ("IntervalNormal", "IntervalNormal"): _same_bounds("low", "high"),

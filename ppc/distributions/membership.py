@@ -73,5 +73,6 @@ def interior(kind: str, like: Value, *bounds: Operand) -> Operand:
 
 _VECTOR_POINTS: Mapping[str, Callable[[Value], Operand]] = {
     "real_vector": lambda _: 0.0,
+    "positive_definite": lambda x: x.builder.op("eye", size=x.type.shape[-1]),
     "simplex": lambda x: 1.0 / ops.cast(x.builder.dim(x.type.shape[-1]), "f32"),
 }

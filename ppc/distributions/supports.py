@@ -67,6 +67,19 @@ def _simplex(x: Array) -> Array:
     return _all((x >= 0) & _finite(x)) & complete
 
 
+def _positive_definite(x: Array) -> Array:
+    """Whether matrices are symmetric to float32, with positive eigenvalues."""
+    import numpy as np
+
+    x = np.asarray(x, float)
+    turned = np.swapaxes(x, -1, -2)
+    finite: Array = np.asarray(np.isfinite(x).all(axis=(-1, -2)))
+    safe = np.where(finite[..., None, None], x, np.eye(x.shape[-1]))
+    close = np.abs(x - turned) <= 2.0**-20 * (np.abs(x) + np.abs(turned))
+    result: Array = finite & close.all(axis=(-1, -2)) & (np.linalg.eigvalsh(safe) > 0).all(-1)
+    return result
+
+
 _ROWS = (
     SupportKind("real", "finite numbers", _finite, bijection="identity"),
     SupportKind("positive", "positive numbers", lambda x: (x > 0) & _finite(x), bijection="exp"),
@@ -126,6 +139,12 @@ _ROWS = (
         bijection="identity",
     ),
     SupportKind("simplex", "vectors of probabilities that sum to 1", _simplex, event_rank=1),
+    SupportKind(
+        "positive_definite",
+        "symmetric positive definite matrices",
+        _positive_definite,
+        event_rank=2,
+    ),
 )
 
 SUPPORTS: Mapping[str, SupportKind] = {row.name: row for row in _ROWS}

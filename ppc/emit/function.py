@@ -33,7 +33,7 @@ _HINTS = {
     "add": "total", "sub": "difference", "mul": "product", "div": "ratio", "matmul": "product",
     "eq": "equal", "ne": "differs", "lt": "below", "le": "below", "gt": "above", "ge": "above",
     "where": "chosen", "concat": "joined", "stack": "stacked", "take": "taken",
-    "take_along": "picked", "neg": "negative", "c": "constant",
+    "take_along": "picked", "solve_triangular": "solution", "neg": "negative", "c": "constant",
 }  # fmt: skip
 _SAME_VALUES = frozenset(
     "reshape expand_dims squeeze transpose broadcast_to cast stop_gradient".split()

@@ -43,6 +43,7 @@ _FUNCTIONS = {
     "xlogy": "special.xlogy",
     "xlog1py": "special.xlog1py",
     "lgamma_correction": "_stirling_rest",
+    "cholesky": "_cholesky",
 }
 
 _STIRLING_REST = '''
@@ -57,6 +58,18 @@ def _stirling_rest(x):
         series = (series + c) / large**2
     direct = (x - 0.5) * np.log(x) - x + 0.5 * math.log(2 * math.pi)
     return np.where(x < 10, special.gammaln(x) - direct, (series + 1 / 12) / large)
+'''
+
+_CHOLESKY = '''
+def _cholesky(x):
+    """The lower factor of each symmetric matrix; NaN where it is not positive definite."""
+    factors = np.full(x.shape, math.nan)
+    for at in np.ndindex(x.shape[:-2]):
+        try:
+            factors[at] = np.linalg.cholesky(x[at])
+        except np.linalg.LinAlgError:
+            pass
+    return factors
 '''
 
 
@@ -88,7 +101,7 @@ TABLE = Table(
         "log_softmax": along("special.log_softmax"),
         "one_hot": _one_hot,
     },
-    helpers=Templates({"_stirling_rest": _STIRLING_REST}),
+    helpers=Templates({"_stirling_rest": _STIRLING_REST, "_cholesky": _CHOLESKY}),
 )
 
 

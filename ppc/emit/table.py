@@ -233,6 +233,9 @@ def shared_rows(module: str) -> dict[str, Row]:
         "cast": _cast(m),
         "flip": lambda op: _part(op, Slice(step=number(-1))),
         "matmul": lambda op: BinOp("@", *op.args),
+        "tril": function(f"{m}.tril"),
+        "cholesky": function(f"{m}.linalg.cholesky"),
+        "diagonal": _diagonal(m),
         "reshape": lambda op: Call(Attribute(_array(op, m), "reshape"), op.shape().items or (
             Tuple(),
         )),
@@ -261,6 +264,39 @@ def _part(op: Operation, index: Expr) -> Expr:
 
 def _array(op: Operation, module: str) -> Expr:
     return call(f"{module}.asarray", op.args[0]) if op.host[0] else op.args[0]
+
+
+def _diagonal(module: str) -> Row:
+    def row(op: Operation) -> Expr:
+        if op.types[0].rank == 2:
+            return call(f"{module}.diagonal", op.args[0])
+        return call(f"{module}.diagonal", op.args[0], axis1=number(-2), axis2=number(-1))
+
+    return row
+
+
+def triangular(
+    solve: Callable[[Operation, Expr, Expr], Expr],
+    turn: Callable[[Expr], Expr],
+    *,
+    vectors: bool,
+) -> Row:
+    """The row of `solve_triangular`, from a function that solves for the columns of a matrix.
+
+    `turn` exchanges the dimensions of a matrix; `vectors` says whether `solve` takes a vector too.
+    """
+
+    def row(op: Operation) -> Expr:
+        a, b = op.args
+        matrices, rank = op.types[0].rank > 2, op.types[1].rank
+        if rank == 1 and vectors:
+            return solve(op, a, b)
+        if rank == 2 and not matrices:
+            return turn(solve(op, a, turn(b)))
+        column = select(b, rank + 1, rank, Constant(None))
+        return select(solve(op, a, column), rank + 1, rank, Constant(0))
+
+    return row
 
 
 def _logical_not(module: str) -> Row:

@@ -45,6 +45,7 @@ eq, ne = map(_function, ("eq", "ne"))
 logical_and, logical_or, logical_not = map(_function, ("logical_and", "logical_or", "logical_not"))
 where = _function("where")
 stop_gradient = _function("stop_gradient")
+cholesky, tril, diagonal = map(_function, ("cholesky", "tril", "diagonal"))
 
 
 def cast(x: Value, dtype: DType) -> Value:
@@ -75,6 +76,17 @@ def softmax(x: Value, axis: int = -1) -> Value:
 def log_softmax(x: Value, axis: int = -1) -> Value:
     """x - logsumexp(x) along an axis."""
     return x.builder.op("log_softmax", x, axis=axis)
+
+
+def solve_triangular(a: Value, b: Value, *, transposed: bool = False) -> Value:
+    """x with a x = b, or a^T x = b, for each vector of `b` and a lower triangular `a`."""
+    return a.builder.op("solve_triangular", a, b, transposed=int(transposed))
+
+
+def transpose(x: Value) -> Value:
+    """The last two dimensions exchanged."""
+    lead = tuple(range(-x.type.rank, -2))
+    return x.builder.op("transpose", x, perm=(*lead, -1, -2))
 
 
 def take_along(x: Value, index: Value, axis: int = -1) -> Value:

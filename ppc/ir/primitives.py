@@ -330,6 +330,30 @@ def _eye(_: Sizes, __: Sequence[Tensor], attrs: Attrs) -> tuple[DType, Shape]:
     return "f32", (size, size)
 
 
+def _square(sizes: Sizes, args: Sequence[Tensor], _: Attrs) -> tuple[DType, Shape]:
+    shape = args[0].shape
+    if len(shape) < 2 or not sizes.same(shape[-2], shape[-1]):
+        raise RuleError(f"{show(shape)} is not a square matrix")
+    return args[0].dtype, shape
+
+
+def _cholesky(sizes: Sizes, args: Sequence[Tensor], attrs: Attrs) -> tuple[DType, Shape]:
+    return "f32", _square(sizes, args, attrs)[1]
+
+
+def _diagonal(sizes: Sizes, args: Sequence[Tensor], attrs: Attrs) -> tuple[DType, Shape]:
+    dtype, shape = _square(sizes, args, attrs)
+    return dtype, shape[:-1]
+
+
+def _solve_triangular(sizes: Sizes, args: Sequence[Tensor], attrs: Attrs) -> tuple[DType, Shape]:
+    a, b = args
+    _, shape = _square(sizes, args, attrs)
+    if not b.rank or not sizes.same(shape[-1], b.shape[-1]):
+        raise RuleError(f"a matrix {show(a.shape)} has no solutions for vectors {show(b.shape)}")
+    return "f32", (*sizes.broadcast(shape[:-2], b.shape[:-1]), shape[-1])
+
+
 def _int_scalar(_: Sizes, __: Sequence[Tensor], ___: Attrs) -> tuple[DType, Shape]:
     return "i32", ()
 
@@ -418,8 +442,14 @@ def _rows() -> list[Primitive]:
     add("eye", 0, _eye, "size")
     add("dim", 0, _int_scalar, "size")  # a size as a number
 
-    # Linear algebra: NumPy's matmul.
+    # Linear algebra: NumPy's matmul. cholesky(a) is the lower factor of a symmetric a, NaN where a
+    # is not positive definite; its derivative is symmetric. solve_triangular(a, b) has a x = b for
+    # each vector of b, or a^T x = b where `transposed` is 1; of `a` the lower triangle is read.
     add("matmul", 2, _matmul)
+    add("tril", 1, _square)
+    add("diagonal", 1, _diagonal)
+    add("cholesky", 1, _cholesky, float_operands=True)
+    add("solve_triangular", 2, _solve_triangular, "transposed", float_operands=True)
 
     # Named axes. They are gone after the layout pass.
     add("reduce_axis", 1, _same_as_first, "op", "axes")  # op: sum | max | logsumexp

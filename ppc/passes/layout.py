@@ -18,7 +18,7 @@ from ppc.ir import ops
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Const, Graph, Lag, Node, Noise, Op, Param, Region, Sample, State
 from ppc.ir.primitives import PRIMITIVES
-from ppc.ir.sizes import Size
+from ppc.ir.sizes import Size, product
 from ppc.ir.types import Tensor
 from ppc.passes.gathers import gather
 
@@ -272,6 +272,21 @@ class _Layout:
             args.append(self.full(name, own) if axes else self.env[name])
         return self.emit(node, *args)
 
+    def solve_triangular(self, node: Op) -> Value:
+        """One matrix for vectors that are the rows of another, or a matrix for each vector."""
+        (a, b), type_ = node.args, node.type
+        if not self.types[a].axes and self.types[a].rank == 2:
+            shape = self.flat(type_).shape
+            if len(shape) <= 2:
+                return self.emit(node, self.env[a], self.env[b])
+            rows = (product(shape[:-1]), shape[-1])
+            found = self.emit(
+                node, self.env[a], self.builder.op("reshape", self.env[b], shape=rows)
+            )
+            return self.builder.op("reshape", found, shape=shape)
+        matrices = replace(self.types[a], axes=type_.axes, shape=(*type_.shape, type_.shape[-1]))
+        return self.emit(node, self.full(a, matrices), self.full(b, type_))
+
     def to_axis(self, node: Op) -> Value:
         return self.moved(node, source=len(node.type.axes) - 1, target=self.place(node, node.type))
 
@@ -299,6 +314,7 @@ _SPECIAL: Mapping[str, Callable[[_Layout, Op], Value]] = {
     "stack": _Layout.joined,
     "matmul": _Layout.matmul,
     "reduce_axis": _Layout.reduce_axis,
+    "solve_triangular": _Layout.solve_triangular,
     "take": _Layout.take,
     "take_along": _Layout.take_along,
     "take_axis": _Layout.take_axis,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ppc.ir import ops
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Graph
 from ppc.ir.sizes import Size
@@ -103,6 +104,17 @@ def cases() -> dict[str, list[Case]]:
             lambda b, v: v["x"] @ v["w"], lambda b, v: v["v"] @ v["w"],
             lambda b, v: v["w"] @ v["v"], lambda b, v: v["v"] @ v["v"],
         ],
+        **{
+            name: [lambda b, v, n=name: b.op(n, v["w"]), lambda b, v, n=name: b.op(n, _stack(v))]
+            for name in ("tril", "diagonal")
+        },
+        "cholesky": [
+            lambda b, v: b.op("cholesky", _definite(b, v["w"])),
+            lambda b, v: b.op("cholesky", _definite(b, v["x"])),
+        ],
+        "solve_triangular": [
+            lambda b, v, t=t, one=one: _solution(b, v, one, t) for t in (0, 1) for one in "vwxs"
+        ],
         "a constant array": [lambda b, v: v["v"] * b.const((0.5, -1.0, 2.0))],
         "numbers of Python": [
             lambda b, v: b.const(1.0) / b.const(0.25) + b.cast(b.dim(n), "f32"),
@@ -110,6 +122,27 @@ def cases() -> dict[str, list[Case]]:
             lambda b, v: b.op("sum", b.op("expand_dims", b.const(2.0), axis=-1), axes=(-1,)),
         ],
     }  # fmt: skip
+
+
+def _stack(v: Mapping[str, Value]) -> Value:
+    """A square matrix for each row."""
+    return v["x"] @ ops.transpose(v["z"])
+
+
+def _definite(b: Builder, x: Value) -> Value:
+    """A positive definite matrix, whose eigenvalues are 1 at least."""
+    return x @ ops.transpose(x) + b.op("eye", size=x.type.shape[-2])
+
+
+def _solution(b: Builder, v: Mapping[str, Value], one: str, transposed: int) -> Value:
+    """For one vector, for the rows of a matrix, for many matrices' rows, for a stack of matrices.
+
+    The diagonals are 1 at least, so that solutions are of the size of the vectors.
+    """
+    matrix = _definite(b, v["x"] if one == "s" else v["w"])
+    vectors = v["x"] if one != "s" else b.op("sum", v["x"], axes=(-1,))
+    vectors = vectors if one in "xs" else v[one]
+    return b.op("solve_triangular", matrix, vectors, transposed=transposed)
 
 
 def together(chosen: Mapping[str, Case], n: int) -> tuple[Graph, dict[str, Array]]:

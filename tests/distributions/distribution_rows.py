@@ -35,6 +35,7 @@ class Row:
     entropy: Callable[..., Any] | None = None  # the textbook's, in mpmath
     draws: Sequence[Params] = field(default=())  # where draws are compared; else all `params`
     quantiles: bool = True
+    correlation: Callable[..., Any] | None = None  # of a vector's elements; None: there is none
 
     def cases(self) -> list[tuple[Any, Params]]:
         """Points and parameters, exactly representable in float32."""

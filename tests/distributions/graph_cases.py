@@ -18,9 +18,8 @@ Case = tuple[Any, Mapping[str, Any]]
 
 
 def data(builder: Builder, name: str, example: Any, dtype: Any = "f32") -> Value:
-    """A batch of operands like `example`, a number or a tuple."""
-    event = (len(example),) if isinstance(example, tuple) else ()
-    return builder.data(name, Tensor(dtype, (), tuple(Size.of(s) for s in ("B", *event))))
+    """A batch of operands like `example`, a number, a vector or a matrix of tuples."""
+    return builder.data(name, Tensor(dtype, (), tuple(map(Size.of, ("B", *np.shape(example))))))
 
 
 def operands(builder: Builder, params: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
@@ -39,8 +38,12 @@ def density_graph(distribution: Distribution, case: Case) -> Graph:
 
 
 def batches(cases: Sequence[Case]) -> Iterator[list[Case]]:
-    """The cases in batches whose parameters are the same ones."""
-    for _, batch in groupby(cases, key=lambda case: sorted(case[1])):
+    """The cases in batches whose parameters are the same ones, of the same shapes."""
+
+    def kind(case: Case) -> list[tuple[str, tuple[int, ...]]]:
+        return sorted((name, np.shape(value)) for name, value in case[1].items())
+
+    for _, batch in groupby(cases, key=kind):
         yield list(batch)
 
 
@@ -50,8 +53,8 @@ def stacked(batch: Sequence[Mapping[str, Any]], prefix: str = "") -> dict[str, n
 
 
 def flat(values: Sequence[Any]) -> list[float]:
-    """Numbers and tuples of numbers, in one list."""
-    return [n for v in values for n in (v if isinstance(v, tuple) else (v,))]
+    """Numbers, and those in tuples, in one list."""
+    return [n for v in values for n in (flat(v) if isinstance(v, tuple) else (v,))]
 
 
 def statistic_graph(name: str, statistic: str, params: Mapping[str, Any]) -> Graph:
@@ -60,3 +63,10 @@ def statistic_graph(name: str, statistic: str, params: Mapping[str, Any]) -> Gra
     function = getattr(DISTRIBUTIONS[name], statistic)
     builder.output(statistic, function(operands(builder, params)))
     return builder.build()
+
+
+def unflatten(values: Iterator[Any], like: Any) -> Any:
+    """The next numbers in tuples like `like`; None stays."""
+    if isinstance(like, tuple):
+        return tuple(unflatten(values, each) for each in like)
+    return None if like is None else next(values)

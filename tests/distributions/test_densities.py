@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -12,7 +11,7 @@ from all_rows import ROWS
 from density_reference import Reference, reference
 from distribution_rows import Row
 from evaluators import EVALUATORS, Evaluated, on_numpy
-from graph_cases import Case, batches, density_graph, flat, stacked
+from graph_cases import Case, batches, density_graph, flat, stacked, unflatten
 from mpmath import mpf
 
 from ppc.distributions import DISTRIBUTIONS
@@ -35,7 +34,8 @@ def _reference(row: Row, case: Case) -> Reference:
     shapes = [None if fixed else x, *params.values()]
 
     def density(values: list[Any]) -> Any:
-        taken = _unflatten(values, shapes)
+        rest = iter(values)
+        taken = [unflatten(rest, shape) for shape in shapes]
         at = taken[0]
         if fixed:
             at = x if isinstance(x, int) else mpf(x)
@@ -44,19 +44,6 @@ def _reference(row: Row, case: Case) -> Reference:
     named = [(name, v) for name, value in params.items() for v in flat([value])]
     logs = [False] * len(points) + [name.startswith("log") for name, _ in named]
     return reference(density, [*points, *(v for _, v in named)], logs)
-
-
-def _unflatten(values: Sequence[Any], like: Sequence[Any]) -> list[Any]:
-    rest = list(values)
-    taken: list[Any] = []
-    for each in like:
-        if each is None:
-            taken.append(None)
-        elif isinstance(each, tuple):
-            taken.append(tuple(rest.pop(0) for _ in each))
-        else:
-            taken.append(rest.pop(0))
-    return taken
 
 
 def _evaluated(row: Row, batch: list[Case], dtype: Any, evaluator: Any) -> Evaluated:

@@ -28,7 +28,7 @@ def _graph(row: Row, params: Mapping[str, Any]) -> Graph:
     builder = Builder("draw", "function")
     values = {}
     for name, value in params.items():
-        event = (Size.of(len(value)),) if isinstance(value, tuple) else ()
+        event = map(Size.of, np.shape(value))
         values[name] = builder.data(name, Tensor("f32", (), (Size.of(N), *event)))
     shape = (Size.of(N), *distribution.event_shape(values))
     noise = NoiseSource(builder, "x", Tensor(distribution.dtype, (), shape))
@@ -92,8 +92,9 @@ def test_draws_have_the_distribution(row: Row, params: Mapping[str, Any]) -> Non
     if distribution.support.kind == "simplex":
         np.testing.assert_allclose(x.sum(-1), 1.0, rtol=1e-12)
     elif distribution.event_rank:
-        off_diagonal = np.corrcoef(uniforms.T) - np.eye(uniforms.shape[1])
-        assert abs(off_diagonal).max() < 5 / np.sqrt(N)
+        # a correlation is off by (1 - r**2) / sqrt(N) (Fisher 1915)
+        expected = row.correlation(**params) if row.correlation else np.eye(x.shape[-1])
+        assert abs(np.corrcoef(x.T) - expected).max() < 5 / np.sqrt(N)
 
 
 def _chi_square(x: np.ndarray, frozen: Any) -> None:

@@ -12,9 +12,10 @@ from all_rows import ROWS
 from density_reference import reference
 from distribution_rows import categorical, grid, log_beta, single
 from evaluators import EVALUATORS
-from graph_cases import flat, operands
+from graph_cases import flat, operands, unflatten
 from mpmath import mp, mpf
 from ppc_numpy import evaluate
+from vector_rows import COVARIANCES, SCALES, covariance_of, factor
 
 from ppc.distributions import kl_divergence
 from ppc.distributions.kl import KL
@@ -118,6 +119,27 @@ def log_normal_half_normal(q: Params, p: Params) -> Any:
     return -entropy - mp.log(2 / (mp.pi * p["scale"] ** 2)) / 2 + moment / 2
 
 
+def _factor(r: Params) -> Any:
+    if "scale_diag" in r:
+        return mp.diag(list(r["scale_diag"]))
+    lower = mp.matrix(r["scale_tril"] if "scale_tril" in r else factor(r["covariance_matrix"]))
+    for i in range(lower.rows):
+        for j in range(i + 1, lower.rows):
+            lower[i, j] = mpf(0)
+    return lower
+
+
+def correlated(q: Params, p: Params) -> Any:
+    """The trace formula, of the covariances' factors (Kullback 1959, ch. 9)."""
+    lq, lp = map(_factor, (q, p))
+    n = lq.rows
+    precision = mp.inverse(lp * lp.T)
+    shift = mp.matrix(q["loc"]) - mp.matrix(p["loc"])
+    trace = sum((precision * (lq * lq.T))[i, i] for i in range(n))
+    logs = sum(mp.log(abs(lp[i, i])) - mp.log(abs(lq[i, i])) for i in range(n))
+    return (trace + (shift.T * precision * shift)[0] - n) / 2 + logs
+
+
 def product(qs: list[Params], ps: list[Params]) -> list[tuple[Params, Params]]:
     return [(q, p) for q in qs for p in ps]
 
@@ -144,6 +166,7 @@ LOG_NORMALS = [
     {"loc": -3.0, "scale": 2.0},
     {"loc": 18.4, "scale": 1e-4},
 ]
+DIAGONAL = {"loc": (0.0, 1.0), "scale_diag": (1.0, 2.0)}
 SAME = ("LogNormal", "LogitNormal")
 
 PAIRS = (
@@ -152,13 +175,27 @@ PAIRS = (
     Pair(
         "MultivariateNormalDiag",
         "MultivariateNormalDiag",
-        [
-            (
-                {"loc": (0.0, 1.0), "scale_diag": (1.0, 2.0)},
-                {"loc": (1.0, -3.0), "scale_diag": (10.0, 0.5)},
-            )
-        ],
+        [(DIAGONAL, {"loc": (1.0, -3.0), "scale_diag": (10.0, 0.5)})],
         diagonal,
+    ),
+    Pair("MultivariateNormalDiag", "MultivariateNormalTriL", [(DIAGONAL, SCALES[0])], correlated),
+    Pair(
+        "MultivariateNormalDiag",
+        "MultivariateNormalFullCovariance",
+        [(DIAGONAL, COVARIANCES[0])],
+        correlated,
+    ),
+    Pair(
+        "MultivariateNormalTriL",
+        "MultivariateNormalTriL",
+        product([SCALES[0], SCALES[2]], [SCALES[2], SCALES[0]]),
+        correlated,
+    ),
+    Pair(
+        "MultivariateNormalFullCovariance",
+        "MultivariateNormalFullCovariance",
+        product([COVARIANCES[0]], [COVARIANCES[1], COVARIANCES[0]]),
+        correlated,
     ),
     Pair(
         "HalfNormal",
@@ -261,11 +298,10 @@ def _check(
     slots = [(i, name, v) for i, params in enumerate(case) for name, v in params.items()]
 
     def formula(values: list[Any]) -> Any:
-        rest = list(values)
+        rest = iter(values)
         taken: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
         for i, name, v in slots:
-            many = isinstance(v, tuple)
-            taken[i][name] = tuple(rest.pop(0) for _ in v) if many else rest.pop(0)
+            taken[i][name] = unflatten(rest, v)
         return pair.formula(*taken)
 
     logs = [name.startswith("log") for _, name, v in slots for _ in flat([v])]
@@ -287,8 +323,7 @@ def test_formula_is_the_integral(pair: Pair) -> None:
     """The textbook's formula against the expectation under q of the log ratio of the densities."""
     q, p = (rounded(params) for params in pair.cases[0])
     exact_q, exact_p = (
-        {n: tuple(map(mpf, v)) if isinstance(v, tuple) else mpf(v) for n, v in r.items()}
-        for r in (q, p)
+        {n: unflatten(map(mpf, flat([v])), v) for n, v in r.items()} for r in (q, p)
     )
     points, weights = _quadrature(pair.q, q)
     total = 0.0
@@ -308,13 +343,19 @@ def _quadrature(name: str, params: Params) -> tuple[list[Any], np.ndarray]:
     nodes, weights = np.polynomial.legendre.leggauss(200)
     angle = (nodes + 1) * (np.pi / 4)  # u = sin^2 takes away the ends of the quantile function
     levels, weights = np.sin(angle) ** 2, weights * (np.pi / 4) * np.sin(2 * angle)
-    if name != "MultivariateNormalDiag":
+    if not name.startswith("Multivariate"):
         return [float(x) for x in frozen.ppf(levels)], weights
     nodes, weights = np.polynomial.hermite_e.hermegauss(8)  # exact: the ratio is a polynomial
-    grid_ = [
-        tuple(m + s * z for m, s, z in zip(params["loc"], params["scale_diag"], zs, strict=True))
-        for zs in ((a, b) for a in nodes for b in nodes)
-    ]
+    scale = (
+        np.diag(params["scale_diag"])
+        if "scale_diag" in params
+        else np.linalg.cholesky(
+            params["covariance_matrix"]
+            if "covariance_matrix" in params
+            else covariance_of(params["scale_tril"])
+        )
+    )
+    grid_ = [tuple(params["loc"] + scale @ (a, b)) for a in nodes for b in nodes]
     return grid_, np.outer(weights, weights).ravel() / (2 * np.pi)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from all_rows import ROWS
 from distribution_rows import Pushed, Row, single
-from graph_cases import batches, data, operands, stacked, statistic_graph
+from graph_cases import batches, data, flat, operands, stacked, statistic_graph, unflatten
 from mpmath import mp, mpf
 from ppc_numpy import evaluate
 
@@ -87,9 +87,7 @@ def test_entropy(row: Row) -> None:
 
 
 def _exact(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: tuple(map(mpf, v)) if isinstance(v, tuple) else mpf(v) for name, v in params.items()
-    }
+    return {name: unflatten(map(mpf, flat([v])), v) for name, v in params.items()}
 
 
 def _nonzero(params: Mapping[str, Any]) -> list[float]:

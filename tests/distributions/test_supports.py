@@ -35,6 +35,12 @@ MEMBERS: list[tuple[str, tuple[float, ...], list[Any], list[Any]]] = [
     ("integer_interval", (0, 2), [0, 1, 2], [-1, 3, 1.5, np.nan]),
     ("boolean", (), [0, 1.0, True], [2, 0.5, -1, np.nan]),
     ("real_vector", (), [[0.0, 1.0]], [[0.0, np.nan], [np.inf, 0.0]]),
+    (
+        "positive_definite",
+        (),
+        [[[1.0, 0.5], [0.5, 2.0]]],
+        [[[1.0, 2.0], [2.0, 1.0]], [[1.0, 0.5], [0.4, 1.0]], [[np.nan, 0.0], [0.0, 1.0]]],
+    ),
     ("simplex", (), [[0.2, 0.8], [0.0, 1.0]], [[0.2, 0.7], [-0.1, 1.1], [np.nan, 1.0]]),
 ]
 

@@ -87,6 +87,23 @@ PENALISED = """
         level[n] = inf.deterministic(w * x[n] + b[item[n]])
         inf.factor(-0.5 * (y[n] - level[n]) ** 4)
     """
+# Rasmussen and Williams 2006, sec. 2.2 and 5.4: the latent function, and rows that share it.
+GAUSSIAN_PROCESS = """
+    scale = inf.LogNormal(0., 0.5)
+    near = np.exp(-0.5 * ((x[:, None] - x[None, :]) / scale) ** 2)
+    f = inf.MultivariateNormalTriL(np.zeros(5), np.linalg.cholesky(near + 0.01 * np.eye(5)))
+    tau = inf.HalfNormal(1.)
+    for n in range(N):
+        y[n] = inf.Normal(f[item[n]], tau)
+    """
+CORRELATED = """
+    tau = inf.HalfNormal(1.)
+    covariance = tau * np.array([[2., 1.], [1., 3.]])
+    for j in range(J):
+        b[j] = inf.MultivariateNormalFullCovariance(np.zeros(2), covariance)
+    for n in range(N):
+        y[n] = inf.Normal(b[item[n], 0] + b[item[n], 1] * x[n], 0.7)
+    """
 ROWS = 'person: Int[Array, "N"], item: Int[Array, "N"], I, J'
 ITEMS = 'item: Int[Array, "N"], x: Float[Array, "N"], J'
 
@@ -122,6 +139,21 @@ def horseshoe(v: Values) -> float:
     return float(found + stats.norm.logpdf(v["y"], v["beta"][v["item"]] * v["x"], 0.7).sum())
 
 
+def gaussian_process(v: Values) -> float:
+    near = np.exp(-0.5 * ((v["x"][:, None] - v["x"]) / v["scale"]) ** 2) + 0.01 * np.eye(5)
+    found = stats.lognorm.logpdf(v["scale"], 0.5) + stats.halfnorm.logpdf(v["tau"])
+    found += stats.multivariate_normal.logpdf(v["f"], np.zeros(5), near)
+    return float(found + stats.norm.logpdf(v["y"], v["f"][v["item"]], v["tau"]).sum())
+
+
+def correlated(v: Values) -> float:
+    covariance = v["tau"] * np.array([[2.0, 1.0], [1.0, 3.0]])
+    found = stats.multivariate_normal.logpdf(v["b"], np.zeros(2), covariance).sum()
+    mean = v["b"][v["item"], 0] + v["b"][v["item"], 1] * v["x"]
+    found += stats.halfnorm.logpdf(v["tau"])
+    return float(found + stats.norm.logpdf(v["y"], mean, 0.7).sum())
+
+
 def penalised(v: Values) -> float:
     found = stats.norm.logpdf(v["w"], 0, 2) + stats.norm.logpdf(v["b"]).sum()
     found -= (np.abs(v["b"]) ** 3).sum() + 100 * v["b"].sum() ** 2
@@ -145,6 +177,13 @@ MODELS: dict[str, tuple[str, str, Shapes, Callable[[Values], float]]] = {
 MODELS["penalised"] = (
     'item: Int[Array, "N"], x: Float[Array, "N"], y: Float[Array, "N"], J', PENALISED,
     {"w": (), "b": (3,), "x": (5,), "y": (5,)}, penalised,
+)  # fmt: skip
+MODELS["gaussian process"] = (
+    'item: Int[Array, "N"], x: Float[Array, "5"]', GAUSSIAN_PROCESS,
+    {"scale": (), "f": (5,), "tau": (), "x": (5,), "y": (5,)}, gaussian_process,
+)  # fmt: skip
+MODELS["correlated"] = (
+    ITEMS, CORRELATED, {"tau": (), "b": (3, 2), "x": (5,), "y": (5,)}, correlated,
 )  # fmt: skip
 MODELS["radon in plates"] = (ITEMS, RADON_IN_PLATES, *MODELS["radon"][2:])
 MODELS["horseshoe in plates"] = (ITEMS, HORSESHOE_IN_PLATES, *MODELS["horseshoe"][2:])

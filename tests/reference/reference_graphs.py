@@ -43,6 +43,7 @@ class Case:
     types: tuple[Tensor, ...]
     domains: tuple[tuple[float, float], ...] = ()
     attrs: Mapping[str, Attr] = field(default_factory=dict)
+    diagonal: float = 0.0  # added to that of the first operand, a matrix
 
     def graph(self) -> Graph:
         return graph_of(self.primitive, self.types, self.attrs)
@@ -58,6 +59,8 @@ class Case:
                 found[f"x{i}"] = rng.random(shape) < 0.5
             else:
                 found[f"x{i}"] = rng.uniform(low, high, shape)
+        if self.diagonal:
+            found["x0"] = found["x0"] + self.diagonal * np.eye(found["x0"].shape[-1])
         return found
 
     def __str__(self) -> str:
@@ -162,6 +165,29 @@ def matmuls() -> list[Case]:
     ]
 
 
+def _triangles() -> list[Case]:
+    """Of matrices whose diagonal is above the sum of the rest of a row: definite."""
+    matrices = [("", (3, 3)), ("N", (3, 3)), ("J", (2, 3, 3))]
+    solves = [
+        (("", (3, 3)), ("", (3,))), (("", (3, 3)), ("NJ", (2, 3))), (("N", (3, 3)), ("NJ", (3,))),
+        (("J", (3, 3)), ("N", (2, 3))), (("", (2, 3, 3)), ("N", (3,))),
+    ]  # fmt: skip
+    one = [
+        Case(name, (tensor(axes, *shape),), ((-0.5, 0.5),), diagonal=2.0)
+        for name in ("tril", "diagonal", "cholesky")
+        for axes, shape in matrices
+    ]
+    two = [
+        Case(
+            "solve_triangular", (tensor(a[0], *a[1]), tensor(b[0], *b[1])),
+            ((-0.5, 0.5), (-2.0, 2.0)), {"transposed": transposed}, diagonal=2.0,
+        )
+        for a, b in solves
+        for transposed in (0, 1)
+    ]  # fmt: skip
+    return one + two
+
+
 def _axes() -> list[Case]:
     picks = (-2.0, 2.0), (0.0, 2.0)
     reductions = [
@@ -183,7 +209,7 @@ def _axes() -> list[Case]:
 
 
 NAMED = _axes()
-POSITIONAL = [*_elementwise(), *_along_shape(), *_shape(), *matmuls()]
+POSITIONAL = [*_elementwise(), *_along_shape(), *_shape(), *matmuls(), *_triangles()]
 CASES = [*POSITIONAL, *NAMED]
 
 NumpyFunction = Callable[..., Any]

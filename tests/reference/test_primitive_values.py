@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from ppc_numpy import evaluate, value_and_gradient
 from reference_graphs import graph_of, tensor
+from scipy import linalg
 
 from ppc.ir.sizes import Size
 
@@ -291,6 +292,33 @@ def test_gathers() -> None:
     np.testing.assert_array_equal(taken, [[x[i, j, index[i, j]] for j in range(3)] for i in (0, 1)])
     hot = graph_of("one_hot", types[1:], {"depth": Size.of(4)})
     np.testing.assert_array_equal(evaluate(hot, {"x0": index})["out"], np.eye(4)[index])
+
+
+def test_triangular_factors_and_solutions() -> None:
+    rng = np.random.default_rng(4)
+    x, b = rng.normal(size=(2, 3, 5)), rng.normal(size=(2, 4, 3))
+    a = x @ np.swapaxes(x, -1, -2)
+    square, vectors = tensor("", 2, 3, 3), tensor("", 4, 3)
+    factor = evaluate(graph_of("cholesky", [square], {}), {"x0": a})["out"]
+    for i in range(2):
+        np.testing.assert_allclose(factor[i], linalg.cholesky(a[i], lower=True), rtol=1e-12)
+        for transposed in (0, 1):
+            solve = graph_of(
+                "solve_triangular", [tensor("", 3, 3), vectors], {"transposed": transposed}
+            )
+            # what is above the diagonal is not read
+            found = evaluate(solve, {"x0": factor[i] + np.triu(a[i], 1), "x1": b[i]})["out"]
+            expected = linalg.solve_triangular(factor[i], b[i].T, trans=transposed, lower=True).T
+            np.testing.assert_allclose(found, expected, rtol=1e-11)
+    parts = {
+        name: evaluate(graph_of(name, [square], {}), {"x0": a})["out"]
+        for name in ("tril", "diagonal")
+    }
+    np.testing.assert_array_equal(parts["tril"], np.tril(a))
+    np.testing.assert_array_equal(parts["diagonal"], np.diagonal(a, axis1=-2, axis2=-1))
+    indefinite = np.array([np.eye(3), -np.eye(3)])
+    factor = evaluate(graph_of("cholesky", [square], {}), {"x0": indefinite})["out"]
+    np.testing.assert_array_equal(factor, [np.eye(3), np.full((3, 3), np.nan)])
 
 
 def test_casts_and_selection() -> None:

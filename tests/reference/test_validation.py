@@ -138,8 +138,8 @@ def test_there_is_a_value_for_every_kind_of_support() -> None:
     assert set(points.SUPPORTS) == set(SUPPORTS)
     for name, row in SUPPORTS.items():
         bounds = (np.asarray(-3.0), np.asarray(2.0))[: row.bounds]
-        value = points.SUPPORTS[name](np.random.default_rng(1), (50, 4), *bounds)
-        assert value.shape == (50, 4)
+        value = points.SUPPORTS[name](np.random.default_rng(1), (50, 4, 4), *bounds)
+        assert value.shape == (50, 4, 4)
         assert row.contains(value, *bounds).all()
 
 

@@ -9,6 +9,7 @@ from ppc_frontend.vocabulary import decisions as d
 from ppc_frontend.vocabulary import elementwise as e
 from ppc_frontend.vocabulary import parts
 from ppc_frontend.vocabulary import products as p
+from ppc_frontend.vocabulary import triangular as t
 from ppc_frontend.vocabulary.base import Row
 
 REDUCE = "a:x, axis=None, dtype=None, out:-=None, keepdims=False"
@@ -100,7 +101,7 @@ def _new() -> dict[str, Row]:
         "linspace": Row("start, stop, num=50, endpoint=True", b.linspace),
         "array": Row("object:x, dtype=None", b.array),
         "asarray": Row("a:x, dtype=None", b.array),
-        "diag": Row("v:x, k:-=0", b.diag),
+        "diag": Row("v:x, k:-=0", t.diag_or_diagonal),
     }  # fmt: skip
 
 
@@ -126,6 +127,11 @@ def _shapes() -> dict[str, Row]:
         "einsum": Row("subscripts, *operands", p.einsum),
         "shape": Row("a:x", b.shape_tuple),
         "size": Row("a:x", b.total_size),
+        "tril": Row("m:x, k:-=0", t.lower_triangle),
+        "triu": Row("m:x, k:-=0", t.upper_triangle),
+        "diagonal": Row("a:x, offset:-=0, axis1:first=0, axis2:second=1", t.diagonal),
+        "trace": Row("a:x, offset:-=0, axis1:first=0, axis2:second=1", t.trace),
+        "linalg.cholesky": Row("a:x, /, *, upper=False", t.cholesky),
         "linalg.norm": Row("x, ord:-=None, axis=None, keepdims=False", b.norm),
         "random.normal": Row("loc:mean=0.0, scale=1.0, size:shape_=()", b.random, ("normal",)),
         "random.randn": Row("*shape_", b.random, ("normal",)),

@@ -7,6 +7,7 @@ from ppc_frontend.vocabulary import decisions as d
 from ppc_frontend.vocabulary import elementwise as e
 from ppc_frontend.vocabulary import parts
 from ppc_frontend.vocabulary import products as p
+from ppc_frontend.vocabulary import triangular as t
 from ppc_frontend.vocabulary.base import Row
 
 REDUCE = "input_tensor:x, axis=None, keepdims=False, name:_=None"
@@ -138,6 +139,13 @@ def _shapes() -> dict[str, Row]:
         "linalg.matvec": Row("a:x, b:y, transpose_a:transpose_x=False", p.matvec),
         "linalg.matrix_transpose": Row("a:x, name:_=None", b.matrix_transpose),
         "linalg.diag": Row("diagonal:x", b.diag),
+        "linalg.diag_part": Row("input:x", t.diagonal),
+        "linalg.trace": Row("x, name:_=None", t.trace),
+        "linalg.cholesky": Row("input:x, name:_=None", t.cholesky),
+        "linalg.triangular_solve": Row(
+            "matrix:x, rhs:y, lower=True, adjoint:transposed=False, name:_=None",
+            t.solve_triangular,
+        ),
         "linalg.norm": Row("tensor:x, ord:-='euclidean', axis=None, keepdims=False", b.norm),
         "norm": Row("tensor:x, ord:-='euclidean', axis=None, keepdims=False", b.norm),
         "tensordot": Row("a:x, b:y, axes, name:_=None", p.tensordot),
