@@ -77,6 +77,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    from ppc.distributions import DISTRIBUTIONS
+    from ppc.distributions import COMPOSED, DISTRIBUTIONS
 
-    return sorted({*globals(), *_API, *_COMPILED, *_SESSIONS, *_MODULES, *DISTRIBUTIONS})
+    lazy = {*_API, *_COMPILED, *_SESSIONS, *_MODULES, *DISTRIBUTIONS, *COMPOSED}
+    return sorted({*globals(), *lazy})

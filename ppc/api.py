@@ -23,7 +23,7 @@ from ppc.diagnostics.data import (
     UnknownTarget,
     WrongKind,
 )
-from ppc.distributions import DISTRIBUTIONS
+from ppc.distributions import COMPOSED, DISTRIBUTIONS
 from ppc.variables import ModelVariable
 
 if TYPE_CHECKING:
@@ -433,7 +433,7 @@ def observe(variable: Any, value: Any) -> Any:
 def distribution(name: str) -> Callable[..., Any] | None:
     """The constructor `inf.NAME` of a distribution, or None where there is none."""
     row = DISTRIBUTIONS.get(name)
-    if row is None:
+    if row is None and name not in COMPOSED:
         return None
 
     def construct(*args: Any, **kwargs: Any) -> Any:
@@ -443,6 +443,7 @@ def distribution(name: str) -> Callable[..., Any] | None:
         return record(f"ppc.{name}", args, kwargs, own or "")
 
     construct.__name__ = construct.__qualname__ = name
-    parameters = ", ".join(p.name for p in row.parameters)
-    construct.__doc__ = f"{name}({parameters}): {row.source}"
+    if row is not None:
+        parameters = ", ".join(p.name for p in row.parameters)
+        construct.__doc__ = f"{name}({parameters}): {row.source}"
     return construct

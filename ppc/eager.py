@@ -20,7 +20,7 @@ from ppc.compiler import as_function
 from ppc.diagnostics import CompileError, KindError, QueryError
 from ppc.diagnostics.command import NotAvailable, NoTruthValue
 from ppc.diagnostics.data import BadNumber, WrongKind
-from ppc.distributions import DISTRIBUTIONS, Distribution, find
+from ppc.distributions import Distribution, find
 from ppc.inference.methods import next_seed
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Sample
@@ -392,8 +392,8 @@ class RandomVariable(Tensor):
 
     def __getattr__(self, name: str) -> Any:
         # A parameter by its name, as in InferPy and TFP: `x.loc`.
-        row = DISTRIBUTIONS.get(self.__dict__.get("distribution", ""))
-        if row is not None and row.parameter(name) is not None:
+        own = self.__dict__.get("distribution", "")
+        if own and find(own).parameter(name) is not None:
             return self.parameters.get(name)
         raise AttributeError(
             f'Property or method "{name}" not implemented in "{type(self).__name__}"'

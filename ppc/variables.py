@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ppc.distributions import DISTRIBUTIONS, Distribution
+from ppc.distributions import Distribution, find
 from ppc.ir.nodes import Sample
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ class ModelVariable:
 
     def __getattr__(self, name: str) -> Any:
         # A parameter by its name, as in InferPy and TFP: `m.vars["x"].loc`.
-        row = DISTRIBUTIONS.get(self.__dict__.get("distribution", ""))
-        if row is not None and row.parameter(name) is not None:
+        own = self.__dict__.get("distribution", "")
+        if own and find(own).parameter(name) is not None:
             return self.parameters.get(name)
         raise AttributeError(
             f'Property or method "{name}" not implemented in "{type(self).__name__}"'
@@ -128,7 +128,7 @@ class ModelVariable:
 
     @property
     def _row(self) -> Distribution:
-        return DISTRIBUTIONS[self.distribution]
+        return find(self.distribution)
 
     def _query(self, *, seed: int | None = None) -> Query:
         return self.model.prior(self.name, None, self.rows, seed=seed)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from ppc.diagnostics.base import Mistake
 from ppc.diagnostics.notes import Note
 from ppc.ir.build import Builder, Operand, Value
-from ppc.ir.nodes import Attr, Const, ConstValue, Data, Op
+from ppc.ir.nodes import Attr, Const, ConstValue, Data, Op, Sample
 from ppc.ir.primitives import PRIMITIVES, RuleError, show
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, Tensor
@@ -120,6 +120,7 @@ class Context:
     depth: int = 0  # of inlined calls
     sites_of: dict[str, str] = field(default_factory=dict)  # node of a site to its name, if any
     observed: dict[str, Value] = field(default_factory=dict)  # node of a site to its given value
+    distributions: dict[str, Sample] = field(default_factory=dict)  # that were given as such
     loop: list[int] = field(default_factory=list)  # the rounds of the unrolled loops around
     loops: list[Loop] = field(default_factory=list)  # those around that are evaluated once
     unrolled: set[Unrolled] = field(default_factory=set)  # loops found not to be so

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ppc.diagnostics.base import CompileError
+from ppc.distributions import COMPOSED
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Graph, Sample
 from ppc.ir.primitives import RuleError
@@ -221,7 +222,10 @@ def trace(node: Deferred) -> tuple[Any, Sample | None]:
     """
     recording = Recording()
     for parent in node.parents:
-        recording.stand_in(parent)
+        # what a distribution is made from must be seen to be one
+        made_of = node.operation.removeprefix("ppc.") in COMPOSED
+        for known in parent.parents if made_of else (parent,):
+            recording.stand_in(known)
     value = evaluated(recording, node)
     node.captured = tuple(recording.captured.values())
     if isinstance(value, Value):

@@ -23,7 +23,7 @@ from ppc_frontend.values import SupportValue
 from ppc_frontend.vocabulary.base import bind
 from ppc_frontend.vocabulary.elementwise import dtype_of
 
-_COMMON = "validate_args:_=False, allow_nan_stats:_=True, *, name=None, sample_shape=(), dtype=None"
+COMMON = "validate_args:_=False, allow_nan_stats:_=True, *, name=None, sample_shape=(), dtype=None"
 
 
 def sample(
@@ -32,7 +32,7 @@ def sample(
     """A random variable. Inside plates its type has their axes."""
     function = f"inf.{distribution.name}"
     names = [p.name for p in distribution.parameters]
-    signature = ", ".join([*(f"{name}=Ellipsis" for name in names), _COMMON])
+    signature = ", ".join([*(f"{name}=Ellipsis" for name in names), COMMON])
     bound = bind(ctx, function, signature.replace("Ellipsis", "..."), args, kwargs)
     given = _given(ctx, distribution, {name: bound[name] for name in names})
     places = dict(ctx.bound_places)
@@ -40,6 +40,23 @@ def sample(
     for name, value in given.items():
         with ctx.at(places.get(name, ctx.span)):
             values[name] = tensor(ctx, value, "f32")
+    if "logits" in values and "logits" not in kwargs and _is_probability(ctx, values["logits"]):
+        ctx.warnings.append(
+            wrong.ProbabilitiesAsLogits(
+                span=places.get("logits", ctx.span), distribution=distribution.name
+            )
+        )
+    return variable(ctx, distribution, values, bound, places)
+
+
+def variable(
+    ctx: Context,
+    distribution: Distribution,
+    values: dict[str, Value],
+    bound: Mapping[str, Any],
+    places: Mapping[str, Span],
+) -> Value:
+    """The random variable of these parameters; `bound` has the arguments of COMMON."""
     ranks = [_event_rank(distribution, name) for name in values]
     aligned = ctx.align(list(values.values()), ranks)
     if ctx.plates and not any(map(ctx.lead, aligned)):
@@ -63,21 +80,16 @@ def sample(
         )  # fmt: skip
     except RuleError as error:
         ctx.refuse(ctx.shape_mistake(error.reason, list(values.values())))
-    if "logits" in values and "logits" not in kwargs and _is_probability(ctx, values["logits"]):
-        ctx.warnings.append(
-            wrong.ProbabilitiesAsLogits(
-                span=places.get("logits", ctx.span), distribution=distribution.name
-            )
-        )
     for name, value in values.items():
         _vector(ctx, value, _event_rank(distribution, name), values, places.get(name, ctx.span))
-    hint = bound["name"] if isinstance(bound["name"], str) else distribution.name.lower()
-    if bound["name"] is not None:
+    own = bound["name"]
+    hint = own if isinstance(own, str) else distribution.name.partition("[")[0].lower()
+    if own is not None:
         with ctx.at(places.get("name", ctx.span)):
-            bound["name"] = claim(ctx, bound["name"])
+            own = claim(ctx, own)
     attrs = masked(ctx, type_, distribution.event_rank)
     value = ctx.builder.sample(hint, distribution.name, values, type_, attrs=attrs)
-    ctx.sites_of[value.name] = bound["name"] or ""
+    ctx.sites_of[value.name] = own or ""
     ctx.orders[value.name] = tuple(plates)
     return value
 
@@ -410,6 +422,27 @@ def observe(ctx: Context, *, variable: Any, value: Any, name: Any = None) -> Val
     if isinstance(given, Data):
         ctx.hints[node.name] = f"{given.name}_obs"
     return ctx.builder.value(node.name)
+
+
+def as_distribution(ctx: Context, value: Any) -> Sample:
+    """The random variable that stands for its distribution alone: it is none of the model's.
+
+    Refuses what is no random variable, and one that something reads or that is observed.
+    """
+    name = value.name if isinstance(value, Value) else ""
+    if name in ctx.distributions:
+        return ctx.distributions[name]
+    node = ctx.builder.nodes.get(name)
+    if not isinstance(node, Sample) or not is_random(node):
+        ctx.refuse(wrong.NotADistribution(span=ctx.span, what=describe(value)))
+    readers = (n for n in ctx.builder.nodes.values() if node.name in operands(n))
+    if node.name in ctx.observed or next(readers, None) is not None:
+        ctx.refuse(wrong.DistributionIsUsed(span=ctx.span, name=ctx.sites_of[node.name]))
+    del ctx.builder.nodes[name], ctx.sites_of[name]
+    ctx.orders.pop(name, None)
+    ctx.builder.reserved.add(name)  # no other node has it
+    ctx.distributions[name] = node
+    return node
 
 
 def open_axis(ctx: Context, axis: Axis) -> None:

@@ -61,6 +61,8 @@ def _constant(ctx: Context, value: ConstValue, dtype: DType | None = None) -> Va
 def _tensor(ctx: Context, value: Any) -> Value:
     match value:
         case Value():
+            if value.name in ctx.distributions:
+                ctx.refuse(wrong.DistributionIsUsed(span=ctx.span, name=value.name))
             return value
         case Given():
             return given(ctx, value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ppc.diagnostics.branches import *  # noqa: F403  # every mistake is meant
+    from ppc.diagnostics.composed import *  # noqa: F403
     from ppc.diagnostics.language import *  # noqa: F403
     from ppc.diagnostics.loops import *  # noqa: F403
     from ppc.diagnostics.losses import *  # noqa: F403
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    from ppc.diagnostics import branches, language, loops, losses, model_language
+    from ppc.diagnostics import branches, composed, language, loops, losses, model_language
 
-    for module in (language, model_language, loops, branches, losses):
+    for module in (language, model_language, loops, branches, composed, losses):
         if hasattr(module, name):
             return getattr(module, name)
     raise AttributeError(name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from ppc.distributions.base import Distribution as Distribution
 from ppc.distributions.base import NoiseSource as NoiseSource
@@ -24,6 +25,7 @@ from ppc.distributions.half_line import (
 )
 from ppc.distributions.kl import kl_divergence as kl_divergence
 from ppc.distributions.location_scale import CAUCHY, LAPLACE, NORMAL, STUDENT_T
+from ppc.distributions.mixture import mixture_of
 from ppc.distributions.multivariate import (
     MULTIVARIATE_NORMAL_DIAG,
     MULTIVARIATE_NORMAL_FULL_COVARIANCE,
@@ -71,11 +73,23 @@ _ROWS = (
 
 DISTRIBUTIONS: Mapping[str, Distribution] = {row.name: row for row in _ROWS}
 
+# Makers of distributions from distributions.
+COMPOSED: Mapping[str, Callable[[Distribution], Distribution]] = {"MixtureSameFamily": mixture_of}
+
 _OF_SITES: Mapping[str, Distribution] = {
     **DISTRIBUTIONS, FACTOR.name: FACTOR, DETERMINISTIC.name: DETERMINISTIC,
 }  # fmt: skip
 
 
 def find(name: str) -> Distribution:
-    """The distribution of a site by the name in its node. Raises KeyError."""
-    return _OF_SITES[name]
+    """The distribution of a site by the name in its node. Raises KeyError.
+
+    One that is made from another has its name in brackets: `MixtureSameFamily[Normal]`.
+    """
+    return _composed(name) if name.endswith("]") else _OF_SITES[name]
+
+
+@lru_cache
+def _composed(name: str) -> Distribution:
+    outer, _, inner = name.removesuffix("]").partition("[")
+    return COMPOSED[outer](find(inner))

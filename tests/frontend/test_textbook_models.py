@@ -104,6 +104,17 @@ CORRELATED = """
     for n in range(N):
         y[n] = inf.Normal(b[item[n], 0] + b[item[n], 1] * x[n], 0.7)
     """
+# McLachlan and Peel 2000, sec. 2.6: regressions whose labels are summed out.
+REGRESSIONS = """
+    weight = inf.Beta(2., 3.)
+    for k in range(2):
+        b[k] = inf.Normal(0., 2.)
+    tau = inf.HalfNormal(1.)
+    for n in range(N):
+        y[n] = inf.MixtureSameFamily(
+            inf.Categorical(probs=np.stack([weight, 1. - weight])), inf.Normal(b * x[n], tau)
+        )
+    """
 ROWS = 'person: Int[Array, "N"], item: Int[Array, "N"], I, J'
 ITEMS = 'item: Int[Array, "N"], x: Float[Array, "N"], J'
 
@@ -154,6 +165,14 @@ def correlated(v: Values) -> float:
     return float(found + stats.norm.logpdf(v["y"], mean, 0.7).sum())
 
 
+def regressions(v: Values) -> float:
+    found = stats.beta.logpdf(v["weight"], 2, 3) + stats.norm.logpdf(v["b"], 0, 2).sum()
+    found += stats.halfnorm.logpdf(v["tau"])
+    weights = np.array([v["weight"], 1 - v["weight"]])
+    parts = stats.norm.pdf(v["y"][:, None], v["b"] * v["x"][:, None], v["tau"])
+    return float(found + np.log((weights * parts).sum(-1)).sum())
+
+
 def penalised(v: Values) -> float:
     found = stats.norm.logpdf(v["w"], 0, 2) + stats.norm.logpdf(v["b"]).sum()
     found -= (np.abs(v["b"]) ** 3).sum() + 100 * v["b"].sum() ** 2
@@ -185,6 +204,10 @@ MODELS["gaussian process"] = (
 MODELS["correlated"] = (
     ITEMS, CORRELATED, {"tau": (), "b": (3, 2), "x": (5,), "y": (5,)}, correlated,
 )  # fmt: skip
+MODELS["regressions"] = (
+    'x: Float[Array, "N"]', REGRESSIONS,
+    {"weight": (), "b": (2,), "tau": (), "x": (5,), "y": (5,)}, regressions,
+)  # fmt: skip
 MODELS["radon in plates"] = (ITEMS, RADON_IN_PLATES, *MODELS["radon"][2:])
 MODELS["horseshoe in plates"] = (ITEMS, HORSESHOE_IN_PLATES, *MODELS["horseshoe"][2:])
 POSITIVE = {"tau", "scale", "slope"}
@@ -197,6 +220,7 @@ def test_density_and_gradient_are_those_of_scipy(name: str) -> None:
     rng = np.random.default_rng(1)
     free = {one: np.asarray(rng.normal(size=shape)) for one, shape in shapes.items()}
     free |= {one: np.asarray(np.exp(free[one])) for one in POSITIVE & free.keys()}
+    free |= {one: np.asarray(expit(free[one])) for one in {"weight"} & free.keys()}
     given = {"y": np.array([0, 1, 1, 0, 1]), **ROWS_OF, **free}
     graph = plates.run(body(lines, arguments))
     check(graph)

@@ -7,7 +7,7 @@ import pytest
 from model_suite import NAMES, case
 from ppc_numpy import evaluate, random_inputs
 
-from ppc.distributions import DISTRIBUTIONS
+from ppc.distributions import find
 from ppc.ir.nodes import Graph
 from ppc.objective import functions, unconstrained
 from ppc.passes import condition, constrain
@@ -31,7 +31,7 @@ def with_reals(model: Graph, seed: int) -> dict[str, np.ndarray]:
         shape = inputs[site.name].shape
         if site.role == "latent":
             inputs[site.name] = rng.normal(size=shape)
-        elif DISTRIBUTIONS[site.distribution].discrete:
+        elif find(site.distribution).discrete:
             inputs[site.name] = rng.integers(0, 2, size=shape).astype(inputs[site.name].dtype)
     return inputs
 

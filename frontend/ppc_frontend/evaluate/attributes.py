@@ -6,7 +6,7 @@ import functools
 import inspect
 from typing import Any
 
-from ppc.distributions import DISTRIBUTIONS
+from ppc.distributions import COMPOSED, DISTRIBUTIONS
 from ppc.ir.build import Value
 from ppc.ir.sizes import Size
 from ppc_frontend import variables, vocabulary, wrong
@@ -114,7 +114,7 @@ def library(ctx: Context, owner: Ref, name: str) -> Any:
     if is_known(path):
         return _own(path)
     if owner.root == "ppc":
-        known = [*DISTRIBUTIONS, *OWN, *SUPPORT_NAMES]
+        known = [*DISTRIBUTIONS, *COMPOSED, *OWN, *SUPPORT_NAMES]
         near = wrong.nearest(name, known)
         kind = "distribution" if name[:1].isupper() else "name of ppc"
         ctx.refuse(wrong.UnknownName(span=ctx.span, kind=kind, name=name, near=near))
@@ -150,7 +150,8 @@ def is_known(path: str) -> bool:
     """Whether a full name is a function or module that the frontend knows."""
     root, _, rest = path.partition(".")
     if root == "ppc":
-        return rest in OWN or rest in DISTRIBUTIONS or rest in SUPPORT_NAMES or rest in _PPC_MODULES
+        known = {*OWN, *DISTRIBUTIONS, *COMPOSED, *SUPPORT_NAMES, *_PPC_MODULES}
+        return rest in known
     if path in _LAYERS or any(name.startswith(path + ".") for name in _LAYERS):
         return True
     if path in {"functools", "functools.partial"}:

@@ -7,7 +7,8 @@ from typing import Any
 
 import libcst as cst
 
-from ppc_frontend import layers, quantities, sites, variables, vocabulary, wrong
+from ppc.distributions import COMPOSED
+from ppc_frontend import composed, layers, quantities, sites, variables, vocabulary, wrong
 from ppc_frontend.context import Context, Places
 from ppc_frontend.evaluate.attributes import METHODS, is_known, layer_row, unknown
 from ppc_frontend.evaluate.indexed import Indexed, append, refuse_use
@@ -61,6 +62,8 @@ def _call_own(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str,
     found = sites.distribution(name)
     if found is not None:
         return sites.sample(ctx, found, args, kwargs)
+    if name in COMPOSED:
+        return composed.sample(ctx, name, args, kwargs)
     if name == "Parameter":
         signature = "initial_value, name=None, support=None, dtype=None"
         bound = base.bind(ctx, "inf.Parameter", signature, args, kwargs)

@@ -1,0 +1,45 @@
+"""Distributions made from distributions: `inf.MixtureSameFamily(weights, components)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ppc.distributions import COMPOSED, find
+from ppc.distributions.mixture import COMPONENTS, MIXTURE
+from ppc.ir.build import Value
+from ppc_frontend import sites, wrong
+from ppc_frontend.context import Context
+from ppc_frontend.vocabulary.base import bind
+
+_MIXTURE = "mixture_distribution, components_distribution, reparameterize:-=False"
+
+
+def sample(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Value:
+    """A random variable of a distribution of COMPOSED, which is called with distributions."""
+    bound = bind(ctx, f"inf.{name}", f"{_MIXTURE}, {sites.COMMON}", args, kwargs)
+    places = dict(ctx.bound_places)
+    with ctx.at(places.get("mixture_distribution", ctx.span)):
+        weights = sites.as_distribution(ctx, bound["mixture_distribution"])
+        if weights.distribution != "Categorical":
+            ctx.refuse(wrong.NotACategorical(span=ctx.span, what=weights.distribution))
+    with ctx.at(places.get("components_distribution", ctx.span)):
+        components = sites.as_distribution(ctx, bound["components_distribution"])
+        component = find(components.distribution)
+        batch = components.type.shape[: components.type.rank - component.event_rank]
+        if not batch:
+            ctx.refuse(wrong.NoComponents(span=ctx.span, distribution=component.name))
+        count = ctx.builder.value(weights.args[0][1]).type.shape[-1]
+        if not ctx.builder.sizes().same(count, batch[-1]):
+            ctx.refuse(
+                wrong.OtherComponents(span=ctx.span, weights=str(count), count=str(batch[-1]))
+            )
+    values = {MIXTURE + n: ctx.builder.value(arg) for n, arg in weights.args}
+    for parameter, arg in components.args:
+        value = ctx.builder.value(arg)
+        declared = component.parameter(parameter)
+        rank = declared.event_rank if declared else 0
+        for _ in range(rank + 1 - value.type.rank):  # the same for each component
+            value = ctx.op("expand_dims", value, axis=-1 - rank)
+        values[COMPONENTS + parameter] = value
+    return sites.variable(ctx, COMPOSED[name](component), values, bound, places)
