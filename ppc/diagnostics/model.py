@@ -203,7 +203,10 @@ class NotReparameterised(Mistake):
         )
 
     def help(self) -> str:
-        return "sum the site out by hand, observe it, or use a continuous relaxation"
+        return (
+            "sum the site out (inf.MixtureSameFamily does), observe it, or use a continuous "
+            "relaxation"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +221,10 @@ class NoMeanField(Mistake):
         return f"no mean-field factor is known for {self.name!r}, whose support is {self.support}"
 
     def help(self) -> str:
-        return "write a guide for the model, with a site of that name"
+        way = "write a guide for the model, with a site of that name"
+        if "whole numbers" in self.support or "zeros and ones" in self.support:
+            way = "sum the site out: inf.MixtureSameFamily does, of a Categorical; or observe it"
+        return way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
