@@ -261,6 +261,8 @@ def _joined(name: str) -> Row:
 def _take(op: Operation) -> Expr:
     x, index = op.args
     at = op.types[0].rank + op.axis
+    if not at and op.types[0].dtype == "f32":
+        return call("_take", x, index)
     return call("tf.gather", x, index, **({"axis": number(op.axis)} if at else {}))
 
 

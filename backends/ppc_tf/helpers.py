@@ -257,6 +257,18 @@ def _xlog1py(x, y):
     return x * tf.math.log1p(tf.where((x != 0) | defined, y, 0.0))
 '''
 
+# TensorFlow's own derivative is sparse, and made dense once for each operation that it comes to.
+_TAKE = '''
+@tf.custom_gradient
+def _take(x, index):
+    """x[index]; what the derivative of each element is a sum of is added up once."""
+
+    def gradient(dy):
+        return tf.math.unsorted_segment_sum(dy, index, x.shape[0]), None
+
+    return tf.gather(x, index), gradient
+'''
+
 _LOG_NDTR = '''
 @tf.custom_gradient
 def _log_ndtr(x):
@@ -364,6 +376,7 @@ HELPERS = Templates(
         "_minimum": _MINIMUM,
         "_xlogy": _XLOGY,
         "_xlog1py": _XLOG1PY,
+        "_take": _TAKE,
         "_log_ndtr": _LOG_NDTR,
         "_ndtri": _NDTRI,
         "_ndtr": _NDTR,

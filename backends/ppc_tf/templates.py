@@ -301,7 +301,7 @@ def _grads(tape: tf.GradientTape, value: tf.Tensor, params: Params) -> Params:
 
 def _at(noise: Noise, i: tf.Tensor | int) -> Noise:
     """The noise of one step of a block."""
-    return Noise(*(None if array is None else array[i] for array in noise))
+    return Noise(*(None if array is None else tf.gather(array, i) for array in noise))
 
 
 def _finite(tree: Any) -> bool:
