@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ppc import layers as layers
     from ppc import models as models
     from ppc import tf as tf
+    from ppc import tfp as tfp
     from ppc.api import ModelFunction as ModelFunction
     from ppc.api import Parameter as Parameter
     from ppc.api import ProbModel as ProbModel
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from ppc.sessions import set_tf_run as set_tf_run
     from ppc.sessions import swap_session as swap_session
 
-_MODULES = ("data", "inference", "layers", "models", "tf")
+_MODULES = ("data", "inference", "layers", "models", "tf", "tfp")
 _COMPILED = ("CompiledProgram", "compile")
 _SESSIONS = (
     "clear_session", "floatx", "get_session", "init_uninit_vars", "new_session", "set_floatx",

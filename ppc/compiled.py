@@ -22,7 +22,7 @@ from ppc.emit.saving import write
 from ppc.explain import explained
 from ppc.inference.fit import fit, standing_alone
 from ppc.inference.methods import SVI, VI
-from ppc.ir.nodes import Graph, Param, Sample
+from ppc.ir.nodes import Graph, Param, Sample, is_weight
 from ppc.ir.reach import reached
 from ppc.ir.text import print_graph
 from ppc.registry import backend as find
@@ -190,7 +190,7 @@ def _observed(model: Graph, guide: Graph | None) -> tuple[str, ...]:
         sites = tuple(site.name for site in model.samples)
         raise CompileError(ObservedUnsaid(model=model.name, sites=sites))
     drawn = {site.name for site in guide.samples} - _inputs(guide)
-    return tuple(site.name for site in model.samples if site.name not in drawn)
+    return tuple(s.name for s in model.samples if s.name not in drawn and not is_weight(s))
 
 
 def _inputs(guide: Graph) -> set[str]:

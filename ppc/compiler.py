@@ -103,6 +103,7 @@ def _guide(c: Compilation) -> Compilation:
     model, guide = c.graphs["model"], c.graphs.get("guide")
     # The inferred guide is matched too: its parameters may be called like some of the model.
     guide = match.run(meanfield.run(model) if guide is None else guide, model)
+    guide = meanfield.completed(guide, model)
     across.check(model, guide)
     return c.put(guide=guide)
 

@@ -14,9 +14,11 @@ from typing import Any
 
 from ppc import optimizers as _known
 
+_LIBRARIES = {"tf": "tensorflow", "tfp": "tensorflow_probability"}
+
 
 class TensorFlowName:
-    """A dotted name of TensorFlow."""
+    """A dotted name of TensorFlow, or of TensorFlow Probability."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -24,7 +26,8 @@ class TensorFlowName:
     @property
     def __ppc_name__(self) -> str:
         """The full name, by which the vocabulary knows it."""
-        return f"tensorflow.{self._path.partition('.')[2]}"
+        library, _, rest = self._path.partition(".")
+        return f"{_LIBRARIES[library]}.{rest}"
 
     def __getattr__(self, name: str) -> TensorFlowName:
         if name.startswith("_"):
@@ -41,7 +44,7 @@ class TensorFlowName:
         return record(self.__ppc_name__, args, kwargs)
 
     def __repr__(self) -> str:
-        return f"<{self._path} of ppc.tf>"
+        return f"<{self._path} of ppc>"
 
 
 def _session(target: str = "", graph: Any = None, config: Any = None) -> Any:

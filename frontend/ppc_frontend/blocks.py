@@ -19,7 +19,8 @@ from ppc_frontend.scope import Frame, ModuleNames, binds, block_names, dotted, i
 from ppc_frontend.source import FunctionNode, ParsedModule, read_file
 from ppc_frontend.values import POISON, PoisonedError, RejectedError, UserModule
 
-KNOWN = frozenset((*vocabulary.LIBRARIES, "ppc", "functools"))  # never looked for beside the file
+# Never looked for beside the file.
+KNOWN = frozenset((*vocabulary.LIBRARIES, "ppc", "functools", "tensorflow_probability"))
 
 
 @dataclass(slots=True, eq=False)

@@ -6,7 +6,7 @@ Source: https://keras.io/api/layers; the order of dimensions is "channels_last".
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from ppc_frontend import windows, wrong
 from ppc_frontend.initializers import Initializer
 from ppc_frontend.layers import (
     Call,
+    Drawn,
     Kind,
     make,
     make_and_call,
@@ -29,7 +30,7 @@ from ppc_frontend.values import Ref
 from ppc_frontend.vocabulary import builders, elementwise, parts
 from ppc_frontend.vocabulary.base import Row
 
-Weights = Mapping[str, tuple[Sequence[Size], Initializer]]
+Weights = Mapping[str, tuple[Sequence[Size], Initializer | Drawn]]
 
 _NO = "=None, activity_regularizer:-=None, kernel_constraint:-=None, bias_constraint:-=None"
 _WEIGHTS = (
@@ -67,6 +68,17 @@ def _with_bias(this: Call, x: Value, use_bias: Any, activation: Any) -> Any:
 def _dense(this: Call, use_bias: Any, activation: Any, **_: Any) -> Any:
     return _with_bias(this, this.ctx.op("matmul", this.x, this.weight("kernel")), use_bias,
                       activation)  # fmt: skip
+
+
+def _drawn(weights: Callable[..., Weights], this: Call, **settings: Any) -> Weights:
+    """The weights of a layer with a kernel that is drawn; TFP's bias starts at N(0, 0.1)."""
+    bias = Initializer("random_normal", (("stddev", 0.1),))
+    rules = {"kernel_initializer": Drawn(), "bias_initializer": bias}
+    return weights(this, use_bias=True, **rules, **settings)
+
+
+def _with_drawn(forward: Callable[..., Any], this: Call, **settings: Any) -> Any:
+    return forward(this, use_bias=True, **settings)
 
 
 def _embedding_weights(
@@ -408,7 +420,44 @@ def _kinds() -> dict[str, Kind]:
     return found
 
 
+_PARTS = "".join(
+    f", {weight}_{part}_fn:-=None"
+    for weight in ("kernel", "bias")
+    for part in ("posterior", "posterior_tensor", "prior", "divergence")
+)
+_VARIATIONAL = f"activation=None, activity_regularizer:-=None{_PARTS}, seed:_=None, {_ENDS}"
+
+
+def _drawn_kinds() -> dict[str, Kind]:
+    """Layers of TensorFlow Probability, by its names: their kernels are random variables.
+
+    What sets them apart there, how the gradient is estimated, is one here: a draw a step.
+    """
+    found = {}
+    for how in ("Reparameterization", "LocalReparameterization", "Flipout"):
+        found[f"Dense{how}"] = Kind(f"dense_{first.rule_name(how)}", f"units, {_VARIATIONAL}",
+                                    partial(_with_drawn, _dense),
+                                    partial(_drawn, _dense_weights))  # fmt: skip
+    for rank, one in ((1, "1"), (2, "(1, 1)")):
+        head = (
+            f"filters, kernel_size, strides={one}, padding='valid', "
+            f"data_format:-='channels_last', dilation_rate={one}, "
+        )
+        for how in ("Reparameterization", "Flipout"):
+            kind = Kind(f"conv{rank}d_{first.rule_name(how)}", head + _VARIATIONAL,
+                        partial(_with_drawn, partial(_conv, rank)),
+                        partial(_drawn, partial(_conv_weights, rank)))  # fmt: skip
+            found[f"Convolution{rank}D{how}"] = kind
+    return found
+
+
 KINDS: Mapping[str, Kind] = _kinds()
+DRAWN_KINDS: Mapping[str, Kind] = _drawn_kinds()
+
+
+def drawn_rows() -> dict[str, Row]:
+    """By name below `tensorflow_probability.`."""
+    return {f"layers.{n}": Row(kind.signature, make, (kind,)) for n, kind in DRAWN_KINDS.items()}
 
 
 def rows() -> dict[str, Row]:

@@ -14,13 +14,22 @@ from ppc.ir.build import Value
 from ppc.ir.sizes import Size
 from ppc.records import dataclass
 from ppc.spans import Span
-from ppc_frontend import wrong
+from ppc_frontend import sites, wrong
 from ppc_frontend.context import Context
 from ppc_frontend.initializers import Initializer, initial, initializer
 from ppc_frontend.tensors import describe, tensor
 from ppc_frontend.values import Ref
 
 CallValue = Callable[[Context, Any, Sequence[Any], Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """How a weight begins that is a random variable: as a standard normal, elementwise.
+
+    It is a site of the model, outside all plates, called LAYER_WEIGHT. Where the guide has no
+    factor of it, it gets one (`ppc.passes.meanfield`), so its divergence is in the loss once.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ class Kind:
     name: str  # which layers without a name are called, numbered
     signature: str  # Keras's
     forward: Callable[..., Any]
-    weights: Callable[..., Mapping[str, tuple[Sequence[Size], Initializer]]] | None = None
+    weights: Callable[..., Mapping[str, tuple[Sequence[Size], Initializer | Drawn]]] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +136,9 @@ def _weights(this: Call) -> dict[str, Value]:
     made = {}
     with ctx.at(layer.span):
         for part, (shape, rule) in found.items():
+            if isinstance(rule, Drawn):
+                made[part] = sites.weight(ctx, f"{layer.name}_{part}", shape)
+                continue
             name = f"{layer.name}.{part}"
             first = initial(ctx, rule, shape, name)
             ctx.define(name, layer.span)

@@ -45,7 +45,8 @@ from ppc_frontend.values import (
 from ppc_frontend.vocabulary.elementwise import DTYPE_NAMES
 
 _CHECKERS = ("jaxtyping", "beartype", "typeguard")  # whose decorators change nothing
-_LIBRARIES = (*vocabulary.LIBRARIES, "ppc", "inferpy", "keras", "jaxlib", "functools")
+_LIBRARIES = (*vocabulary.LIBRARIES, "ppc", "inferpy", "keras", "jaxlib", "functools",
+              "tensorflow_probability")  # fmt: skip
 
 
 def compile_function(

@@ -22,6 +22,8 @@ ALIASES: Mapping[str, str] = {
     "keras": "tensorflow.keras",
     "tf_keras": "tensorflow.keras",
     "ppc.tf": "tensorflow",
+    "ppc.tfp": "tensorflow_probability",
+    "tensorflow_probability.python": "tensorflow_probability",
     "ppc.models": "ppc",
     "ppc.distributions": "ppc",
     "tensorflow.numpy": "numpy",

@@ -12,8 +12,9 @@ from typing import Any
 from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type, find, support_of
 from ppc.distributions.supports import outside, same_up_to_boundary, words
 from ppc.ir.build import Value
-from ppc.ir.nodes import REAL, Data, Op, Sample, Support, is_random, operands
+from ppc.ir.nodes import REAL, WEIGHT, Data, Op, Sample, Support, is_random, operands
 from ppc.ir.primitives import PRIMITIVES, RuleError, show
+from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, Tensor
 from ppc.spans import Span
 from ppc_frontend import wrong
@@ -226,6 +227,17 @@ def _given(ctx: Context, distribution: Distribution, bound: Mapping[str, Any]) -
                 wrong.OneOf(span=ctx.span, function=function, names=tuple(names), given=count)
             )
     return given
+
+
+def weight(ctx: Context, name: str, shape: Sequence[Size]) -> Value:
+    """A weight of a layer that is a standard normal: a site outside of all plates."""
+    values = {"loc": ctx.builder.const(0.0), "scale": ctx.builder.const(1.0)}
+    type_ = Tensor("f32", (), tuple(shape))
+    own = claim(ctx, name)
+    value = ctx.builder.sample(own, "Normal", values, type_, attrs={WEIGHT: True})
+    ctx.sites_of[value.name] = own
+    ctx.orders[value.name] = ()
+    return value
 
 
 def claim(ctx: Context, name: Any) -> str:

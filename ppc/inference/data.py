@@ -165,6 +165,8 @@ def _fit(
     """The array with the model's rank, its sizes checked against those known."""
     dims = [*(graph.axis(axis).size for axis in type_.axes), *type_.shape]
     array = array.reshape(with_unit_axis(array.shape, dims, graph.sizes))
+    if array.ndim == len(dims) + 1 and len(type_.axes) == 1 and array.shape[1] == 1:
+        array = array[:, 0]  # draws of a single row, `prior("x").sample(N)`: each becomes a row
     if array.ndim != len(dims):
         mistakes.append(
             DataRank(

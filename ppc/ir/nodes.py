@@ -298,6 +298,14 @@ def observed_node(site: Sample) -> str | None:
     return next((str(value) for key, value in site.attrs if key == "value"), None)
 
 
+WEIGHT = "weight"  # the attribute of a site that is a weight of a layer
+
+
+def is_weight(site: Sample) -> bool:
+    """Whether a site is a weight of a layer, of which a guide needs no factor of its own."""
+    return (WEIGHT, True) in site.attrs
+
+
 def mask_node(site: Sample) -> str | None:
     """The node that says for which elements of a site its term counts; None: for all."""
     return next((str(value) for key, value in site.attrs if key == "mask"), None)

@@ -37,6 +37,7 @@ from ppc.ir.nodes import (
     Role,
     Sample,
     Support,
+    is_weight,
     rename_operands,
 )
 from ppc.ir.primitives import Sizes, show
@@ -88,7 +89,7 @@ def _site_sets(guide: Graph, model: Graph) -> Iterator[Mistake]:
         if q.role == "factor":
             yield FactorInGuide(name=q.name, guide=guide.name, span=q.span)
     for p in model.samples:
-        if p.role == "latent" and p.name not in covered:
+        if p.role == "latent" and p.name not in covered and not is_weight(p):
             yield GuideSiteMissing(name=p.name, guide=guide.name, model=model.name, span=p.span)
 
 

@@ -19,6 +19,7 @@ variational inference; the initial scale of 0.1 is NumPyro's.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.model import NoMeanField
@@ -26,11 +27,13 @@ from ppc.distributions import BIJECTIONS, MEAN_FIELD, SUPPORTS, draw_type, find
 from ppc.distributions.supports import words
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Const, Graph, Hyper, Op, Sample, Support
+from ppc.ir.nodes import Const, Graph, Hyper, Op, Sample, Support, is_weight
 from ppc.ir.reach import reached
 from ppc.passes.match import support_of
 
 INITIAL_SCALE = 0.1
+# Weights of layers start apart, as in TensorFlow Probability: N(0, 0.1), and softplus(-3) wide.
+WEIGHT_SPREAD, WEIGHT_SCALE = 0.1, 0.04858735157374206
 
 
 def run(model: Graph) -> Graph:
@@ -56,6 +59,27 @@ def run(model: Graph) -> Graph:
     return builder.build()
 
 
+def completed(guide: Graph, model: Graph) -> Graph:
+    """A matched guide with factors of the weights of layers that it has none of."""
+    covered = {site.name for site in guide.samples}
+    missing = [s for s in model.samples if is_weight(s) and s.role == "latent"]
+    missing = [site for site in missing if site.name not in covered]
+    if not missing:
+        return guide
+    builder = Builder.like(model, stage="guide", name=guide.name)
+    builder.reserve(guide)
+    builder.reserve(model)
+    taken = {node.name for graph in (guide, model) for node in graph.nodes}
+    for site in missing:
+        support = support_of(site, model)
+        family = _family(support)
+        assert family is not None  # a weight is real
+        with builder.at(site.span):
+            start = _start(builder, site, support, model, {})
+            _factor(builder, site, support, family, start, taken)
+    return replace(guide, nodes=(*guide.nodes, *builder.build().nodes))
+
+
 def _family(support: Support) -> str | None:
     """The mean-field family on a support, if its bounds are numbers."""
     if not all(isinstance(bound, float) for bound in support.bounds):
@@ -68,6 +92,9 @@ def _start(
 ) -> tuple[Value, Value]:
     """Where a factor starts on the reals: its location, and its scale."""
     dist = find(site.distribution)
+    if is_weight(site):
+        noise = builder.noise(f"{site.name}_start", "normal", site.type, site=f"{site.name}_start")
+        return WEIGHT_SPREAD * noise, builder.full(WEIGHT_SCALE, site.type)
     prior = _fixed_arguments(builder, site, model, env)
     location, width = builder.full(0.0, site.type), None
     if dist.transform:  # a Normal on the reals itself

@@ -139,6 +139,16 @@ def test_a_batch_larger_than_the_data_is_told() -> None:
         simple().fit({"x": X}, inf.inference.SVI(qmodel(), batch_size=ROWS + 1))
 
 
+def test_draws_of_a_single_row_are_rows_of_data() -> None:
+    drawn = rates(3).prior("y").sample(4)
+    assert drawn.shape == (4, 1, 3)
+    model = rates(3)
+    model.fit({"y": drawn}, inf.inference.VI(epochs=1))
+    assert model.posterior_predictive("y").sample().shape == (4, 3)
+    with pytest.raises(ValueError, match="3 dimensions"):
+        rates(3).fit({"y": np.moveaxis(drawn, 1, 0)}, inf.inference.VI(epochs=1))
+
+
 @pytest.mark.parametrize("data", [list(X), X.astype(np.float64), X[:, None], X.astype(np.int64)])
 def test_lists_columns_and_any_dtype_are_data(data) -> None:
     model = simple()

@@ -146,3 +146,14 @@ def test_convolutional_classifier(example: ModuleType, backend: str) -> None:
     train, test = example.load()
     model = example.fit(train, epochs=20, backend=backend)
     assert example.accuracy(model, test) > 0.88  # a whole fit has 0.93
+
+
+@of("bayesian_network")
+@both
+def test_bayesian_network(example: ModuleType, backend: str) -> None:
+    model = example.fit(*example.data(), epochs=1500, backend=backend)
+    among, beyond = np.array([[-1.0], [1.0]]), np.array([[-4.0], [4.0]])
+    mean, spread = example.predicted(model, among)
+    np.testing.assert_allclose(mean, np.sin(3 * among[:, 0]), atol=0.1)
+    # 0.06 among the data and 0.17 beyond; of 500 draws each is known to a tenth
+    assert example.predicted(model, beyond)[1].min() > 1.5 * spread.max()

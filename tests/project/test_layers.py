@@ -25,6 +25,7 @@ LAYERS = (
     ("ppc.eager", "ppc.variables"),
     ("ppc.sessions",),
     ("ppc.api", "ppc.compiled", "ppc.layers", "ppc.roles", "ppc.explain", "ppc.tf"),
+    ("ppc.tfp",),
     ("ppc.models",),
     ("ppc.testing",),
     ("ppc.commands", "ppc.cli"),

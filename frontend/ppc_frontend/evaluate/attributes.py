@@ -9,11 +9,10 @@ from typing import Any
 from ppc.distributions import COMPOSED, DISTRIBUTIONS
 from ppc.ir.build import Value
 from ppc.ir.sizes import Size
-from ppc_frontend import variables, vocabulary, wrong
+from ppc_frontend import kinds, variables, vocabulary, wrong
 from ppc_frontend.context import Context
 from ppc_frontend.evaluate import indexed
 from ppc_frontend.evaluate.indexed import Indexed
-from ppc_frontend.kinds import rows as layer_rows
 from ppc_frontend.scope import canonical
 from ppc_frontend.sites import SUPPORT_NAMES
 from ppc_frontend.tensors import describe, tensor
@@ -36,7 +35,9 @@ from ppc_frontend.vocabulary import builders
 OWN = (
     "Parameter", "datamodel", "deterministic", "factor", "mask", "observe", "plate", "probmodel",
 )  # fmt: skip
-_LAYERS = {f"tensorflow.{name}": row for name, row in layer_rows().items()}
+_LAYERS = {f"tensorflow.{name}": row for name, row in kinds.rows().items()} | {
+    f"tensorflow_probability.{name}": row for name, row in kinds.drawn_rows().items()
+}
 
 METHODS: dict[str, str] = {  # of graph values, to NumPy's functions
     name: f"numpy.{name}"
@@ -124,7 +125,7 @@ def library(ctx: Context, owner: Ref, name: str) -> Any:
 def unknown(ctx: Context, path: str) -> wrong.UnknownName:
     """The mistake for a name outside the vocabulary, with the wrong.nearest known one."""
     root, _, _ = path.partition(".")
-    known = [*vocabulary.names(root), *(n for n in _LAYERS if root == "tensorflow")]
+    known = [*vocabulary.names(root), *(n for n in _LAYERS if n.startswith(f"{root}."))]
     if not known:
         return wrong.UnknownName(span=ctx.span, kind="library", name=root, near="")
     near = _nearest_function(path, known)
