@@ -147,7 +147,7 @@ class FitSettings:
     program: Program  # of which the module is the text
     seed: int
     epochs: int
-    batch_size: int | None  # None: every step sees all rows
+    batch_size: Mapping[str, int]  # by plate; empty: every step sees all rows
     learning_rate: float
     optimizer: object | None  # of the backend's own kind; None: Adam
     sizes: Mapping[str, int]
@@ -279,8 +279,8 @@ class Backend:
             "learning_rate": settings.learning_rate,
             "optimizer": None if given is None else self.runner.optimizer(given),
         }
-        if settings.batch_size is not None:
-            options["batch_size"] = settings.batch_size
+        if settings.batch_size:
+            options["batch_size"] = _batch_size(module, settings)
         if settings.sizes:
             options["sizes"] = module.Sizes(**settings.sizes)
         if settings.progress is not None:
@@ -323,6 +323,12 @@ class Backend:
         used = {name: self.runner.array(inputs[name]) for name in module.INPUTS}
         out = _query(self.runner.compiled, module, static)(self.runner.key(seed), used)
         return {name: self.runner.numpy(value) for name, value in out.items()}
+
+
+def _batch_size(module: ModuleType, settings: FitSettings) -> object:
+    """The rows of a batch as `fit` takes them: a number, or one for each of several plates."""
+    sizes = [settings.batch_size[plate] for plate in settings.program.batches]
+    return sizes[0] if len(sizes) == 1 else module.Plates(*sizes)
 
 
 @functools.lru_cache(maxsize=256)

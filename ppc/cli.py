@@ -53,17 +53,21 @@ class _Group(click.Group):
 
 
 class _BatchSize(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
-    """A number of rows, or `full`."""
+    """A number of rows, one for each of several plates, or `full`."""
 
-    name = "N|full"
+    name = "N|PLATE=N,...|full"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | Literal["full"]:
+    ) -> int | dict[str, int] | Literal["full"]:
         if value == "full":
             return "full"
         if isinstance(value, str) and value.isdecimal() and int(value):
             return int(value)
+        parts = [part.partition("=") for part in str(value).split(",")]
+        sizes = {name.strip(): size.strip() for name, _, size in parts}
+        if all(name and size.isdecimal() and int(size) for name, size in sizes.items()):
+            return {name: int(size) for name, size in sizes.items()}
         self.fail(f"{value!r} is neither a positive number of rows nor full", param, ctx)
 
 
@@ -88,7 +92,7 @@ def _model(command: _Command) -> _Command:
             click.option(
                 "--batch-size",
                 type=_BatchSize(),
-                metavar="N|full",
+                metavar="N|PLATE=N,...|full",
                 help="Rows that a step sees (default: as in the file's SVI(...), else all).",
             ),
             click.option(

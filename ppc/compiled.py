@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ppc.api import ProbModel
 from ppc.compiler import Compilation
 from ppc.diagnostics import CompileError, KindError, QueryError
-from ppc.diagnostics.command import NoBatches, ObservedUnsaid
+from ppc.diagnostics.command import NoBatches, NoBatchesOf, ObservedUnsaid
 from ppc.diagnostics.data import WrongKind
 from ppc.emit.program import assemble
 from ppc.emit.saving import write
@@ -25,6 +25,7 @@ from ppc.inference.methods import SVI, VI
 from ppc.ir.nodes import Graph, Param, Sample, is_weight
 from ppc.ir.reach import reached
 from ppc.ir.text import print_graph
+from ppc.passes import batches
 from ppc.registry import backend as find
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def compile(
     q: ProbModel | Callable[[], Any] | str | None = None,
     *,
     observed: Sequence[str] | str | None = None,
-    batch_size: int | None = 100,
+    batch_size: int | Mapping[str, int] | None = 100,
     epochs: int = 1000,
     learning_rate: float = 0.001,
     backend: str | None = None,
@@ -50,7 +51,8 @@ def compile(
         observed: the sites that are data. By default those that the model itself observes; else
             those that q leaves out or draws without any parameter for other sites of q to read:
             its inputs.
-        batch_size: the rows of a batch; None: each step sees all rows. It, `epochs` and
+        batch_size: the rows of a batch, or those of several plates, as for `inference.SVI`; None:
+            each step sees all rows. It, `epochs` and
             `learning_rate` (of Adam) are defaults, of `fit` here and of the program's command.
         backend: the backend's name; by default `PPC_BACKEND` or jax.
 
@@ -118,7 +120,7 @@ class CompiledProgram:
         data: Mapping[str, Any],
         *,
         epochs: int | None = None,
-        batch_size: int | None = None,
+        batch_size: int | Mapping[str, int] | None = None,
         learning_rate: float | None = None,
         optimizer: Any = None,
         seed: int | None = None,
@@ -140,7 +142,7 @@ class CompiledProgram:
             batched = any(axis.subsampled for axis in self.compilation.graphs["model"].axes)
             if not batched:
                 raise QueryError(NoBatches(model=self.model.name))
-            size = batch_size
+            size = self._batch_sizes(batch_size)
         guide = self._method.qmodel
         method = VI(guide, **settings) if size is None else SVI(guide, batch_size=size, **settings)
         self.model.fitted = fit(
@@ -155,6 +157,17 @@ class CompiledProgram:
         )
         self._method.record(self.model.fitted.losses)
         return self.model
+
+    def _batch_sizes(self, given: int | Mapping[str, int]) -> int | Mapping[str, int]:
+        """What is given for some of the plates, and what the program was compiled for."""
+        if isinstance(given, int):
+            return given
+        model, compiled_for = self.compilation.graphs["model"], self.compilation.options.batch_sizes
+        own = batches.plates(model, self.observed, given)
+        if unknown := [plate for plate in own if plate not in compiled_for]:
+            why: Literal["compiled without"] = "compiled without"
+            raise QueryError(NoBatchesOf(plate=unknown[0], known=tuple(compiled_for), why=why))
+        return {**compiled_for, **batches.sizes_of(model, own, given)}
 
 
 class Graphs(Mapping[str, Graph]):

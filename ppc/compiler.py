@@ -40,7 +40,7 @@ class FitDefaults:
     """What the command of an emitted program does unless it is told otherwise."""
 
     epochs: int = 100
-    batch_size: int = 100
+    batch_size: int | Mapping[str, int] = 100  # the rows of a batch, or those by plate
     learning_rate: float = 0.001
 
 
@@ -53,6 +53,12 @@ class Options:
     verify: bool = True  # check every graph after every pass
     loss: LossFunction | None = None  # of the user; None is the evidence lower bound
     fit: FitDefaults = FitDefaults()
+
+    @property
+    def batch_sizes(self) -> dict[str, int]:
+        """The rows of a batch by plate, unless a fit is told otherwise."""
+        size = self.fit.batch_size
+        return {n: size if isinstance(size, int) else size[n] for n in self.subsample}
 
 
 @dataclass(frozen=True, slots=True)

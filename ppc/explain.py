@@ -37,7 +37,7 @@ def explained(c: Compilation) -> str:
 def _plate(axis: Axis, c: Compilation) -> list[str]:
     size = "" if str(axis.size) == axis.name else f" of size {axis.size}"
     if axis.subsampled:
-        rows = c.options.fit.batch_size
+        rows = c.options.batch_sizes[axis.name]
         return [f"plate {axis.name}{size}", f"  a step sees a batch of at most {rows} rows"]
     notes = [n for n in c.notes if isinstance(n, NotBatched) and n.about == axis.name]
     return [f"plate {axis.name}{size}", "  a step sees all rows", *map(_note, notes)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ppc.compiler import MEANFIELD, FitDefaults, Options
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 FULL: Literal["full"] = "full"
+_BATCH = 100  # of SVI(...) without `batch_size=`
 _CALLED_EPOCHS = 1000  # of SVI(...) and VI(...) without `epochs=`, as in Python
 
 
@@ -49,7 +50,7 @@ class Asked:
     model: str | None = None
     guide: str | None = None  # a function's name, or `meanfield`
     observed: tuple[str, ...] | None = None
-    batch_size: int | Literal["full"] | None = None
+    batch_size: int | Mapping[str, int] | Literal["full"] | None = None
     verify: bool = True
 
 
@@ -132,7 +133,13 @@ def resolve(file: File, asked: Asked, fits: Collection[FitCall] | None = None) -
     guide = _guide(file, asked, model.graph, {*observed, *own}, inferences)
     _check_numbers(model.graph, *([guide.graph] if guide else []))
     batched, defaults = _fit(inferences, asked)
-    plates = batches.plates(model.graph, observed) if batched else ()
+    plates: tuple[str, ...] = ()
+    if batched:
+        size = defaults.batch_size
+        plates = batches.plates(model.graph, observed, None if isinstance(size, int) else size)
+        if not isinstance(size, int):
+            size = batches.sizes_of(model.graph, plates, size)
+            defaults = FitDefaults(defaults.epochs, size, defaults.learning_rate)
     warnings = [*model.warnings, *(guide.warnings if guide else ()), *_unread(inferences)]
     options = Options(observed, plates, asked.verify, _loss(file, inferences), defaults)
     return Roles(model, guide, options, tuple(warnings))
@@ -283,7 +290,7 @@ def _fit(inferences: list[InferenceCall], asked: Asked) -> tuple[bool, FitDefaul
     if size is None:
         _disagree(inferences, lambda call: call.method, "the method", "--batch-size")
         if inferences[0].method == "SVI":
-            size = int(_number(inferences, "batch_size", defaults.batch_size))
+            size = _rows_of_batches(inferences)
     if size is None or size == FULL:
         return False, defaults
     return True, FitDefaults(defaults.epochs, size, defaults.learning_rate)
@@ -320,6 +327,16 @@ def _number(
     values = {call.arguments.get(name, default) for call in calls}
     number: float = values.pop() if len(values) == 1 else default
     return number
+
+
+def _rows_of_batches(calls: list[InferenceCall]) -> int | Mapping[str, int]:
+    """The rows of a batch, or those by plate, as the calls say. Raises CompileError."""
+    given = [call.arguments.get("batch_size") for call in calls]
+    if isinstance(given[0], dict) and all(size == given[0] for size in given):
+        parts = [replace(calls[0], arguments={"batch_size": n}) for n in given[0].values()]
+        sizes = [int(_number([part], "batch_size", 1)) for part in parts]
+        return dict(zip(given[0], sizes, strict=True))
+    return int(_number(calls, "batch_size", _BATCH))
 
 
 def _unread(inferences: Iterable[InferenceCall]) -> list[Mistake]:

@@ -28,7 +28,7 @@ class Emitted:
     @property
     def batched(self) -> bool:
         """Whether a step sees a batch of the rows."""
-        return self.program.batch is not None
+        return bool(self.program.batches)
 
     def sizes(self) -> Any:
         """`Sizes` of the module; None where the data fix them all."""
@@ -51,9 +51,15 @@ class Emitted:
         adam = getattr(self.module, "_adam", None) or self.module.Adam
         fields: dict[str, Any] = {"optimizer": adam(0.05)}
         if self.batched:
-            column = next(c for c in self.program.columns if c.rows is not None)
-            n = getattr(data, self.module.Data._fields[self.program.columns.index(column)])
-            fields |= {"n": n.shape[column.rows], "batches": -(-n.shape[column.rows] // BATCH)}
+            rows = []
+            for plate in self.program.batches:
+                column = next(c for c in self.program.columns if plate in c.rows)
+                x = getattr(data, self.module.Data._fields[self.program.columns.index(column)])
+                rows.append(x.shape[column.rows[plate]])
+            each = [-(-n // BATCH) for n in rows]
+            several = len(rows) > 1
+            fields["n"] = self.module.Plates(*rows) if several else rows[0]
+            fields["batches"] = self.module.Plates(*each) if several else each[0]
         if (sizes := self.sizes()) is not None:
             fields["sizes"] = sizes
         if "packed" in self.module.Plan._fields:

@@ -42,7 +42,10 @@ def case(name: str) -> Case:
     called = fit.inference.guide
     assert not isinstance(called, str)
     guide = called and compile_file(path, called.model, settings=called.settings)
-    plates = batches.plates(model, fit.observed) if fit.inference.method == "SVI" else ()
+    plates: tuple[str, ...] = ()
+    if fit.inference.method == "SVI":
+        asked = fit.inference.arguments.get("batch_size")
+        plates = batches.plates(model, fit.observed, asked if isinstance(asked, dict) else None)
     return Case(name, model, guide, Options(fit.observed, plates))
 
 

@@ -23,10 +23,11 @@ def _constant(array: Expr, dtype: DType) -> Expr:
     return call("jnp.asarray", array, _DTYPES[dtype])
 
 
-def _rows(array: Expr, axis: int) -> Expr:
+def _rows(array: Expr, axis: int, rows: Expr) -> Expr:
     return expression(
-        "jnp.take(__array__, rows, axis=__axis__, mode='clip')", array=array, axis=Constant(axis)
-    )
+        "jnp.take(__array__, __rows__, axis=__axis__, mode='clip')",
+        array=array, rows=rows, axis=Constant(axis),
+    )  # fmt: skip
 
 
 DIALECT = Dialect(
@@ -71,7 +72,12 @@ DIALECT = Dialect(
             functions=templates.UPDATE_ROWS,
         ),
         batches=Batches(
-            taken=_rows, range=lambda size: call("jnp.arange", size), functions=templates.ROWS
+            taken=_rows,
+            range=lambda size: call("jnp.arange", size),
+            transpose=partial(call, "jnp.transpose"),
+            functions=templates.ROWS,
+            order=templates.ORDER,
+            meeting=templates.TAKE_ROWS,
         ),
         functions=templates.SMALL,
         saving=templates.SAVING,

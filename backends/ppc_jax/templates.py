@@ -30,6 +30,10 @@ def run_block(
         carry = flat, state.opt_state, losses
         flat, opt_state, losses = lax.fori_loop(*bounds, step, carry)
         return State(unpack(flat), opt_state), losses
+    elif __moved__:
+        carry = rows_first(state.params), state.opt_state, losses
+        params, opt_state, losses = lax.fori_loop(*bounds, step, carry)
+        return State(rows_back(params), opt_state), losses
     else:
         carry = *state, losses
         params, opt_state, losses = lax.fori_loop(*bounds, step, carry)
@@ -57,17 +61,16 @@ STEP = """
 
 STEP_ROWWISE = """
         params, opt_state, losses = carry
-        local = params._replace(rows=take_rows(params.rows, rows[i]))
+        local = __local__
         __inputs__
         value, grads = jax.value_and_grad(loss)(local, *__args__)
+        __moved__
         shared, shared_state = _update(
             plan.optimizer, grads.shared, opt_state.shared, params.shared
         )
-        ends_epoch = (first + i + 1) % plan.batches == 0
-        own, own_state = update_rows(
-            plan.optimizer, grads.rows, opt_state.rows, params.rows, rows[i], ends_epoch
-        )
-        params, opt_state = Params(shared, own), OptState(shared_state, own_state)
+        __updates__
+        params = Params(shared, *__own__)
+        opt_state = OptState(shared_state, *__own_states__)
         return params, opt_state, losses.at[i].set(value)
 """
 
@@ -94,21 +97,39 @@ def pack(params: Params, plan: Plan) -> tuple[object, Callable]:
     return ravel_pytree(params) if plan.packed else (params, lambda own: own)
 '''
 
-UPDATE_ROWS = '''
+TAKE_ROWS = '''
+if __several__:
+
+    def take_rows(tree: object, rows: tuple[Array, ...]) -> object:
+        """Where these rows meet in every array of a tree; row N reads the last."""
+        places = jnp.ix_(*rows)
+        return jax.tree.map(lambda leaf: leaf.at[places].get(mode="clip"), tree)
+
+else:
+
+    def take_rows(tree: object, rows: Array) -> object:
+        """These rows of every array of a tree; row N reads the last."""
+        return jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=0, mode="clip"), tree)
+'''
+
+UPDATE_ROWS = (
+    '''
 def update_rows(
     optimizer: optax.GradientTransformation,
-    grads: Rows,
+    grads: __rows_type__,
     opt_state: optax.OptState,
-    params: Rows,
-    rows: Array,
+    params: __rows_type__,
+    rows: __places_type__,
     ends_epoch: Array,
-) -> tuple[Rows, optax.OptState]:
+) -> tuple[__rows_type__, optax.OptState]:
     """Update the parameters of these rows, and their moments, in place.
 
-    Each row meets the optimiser once an epoch, so what is not a moment of a row (Adam's
-    count of its steps) moves on once an epoch. Row N, the padding, is dropped; a batch
-    has at most one, so its rows are distinct.
+    Each row meets the optimiser once __once__, so what is not a moment of a row
+    (Adam's count of its steps) moves on as often. Row N, the padding, is dropped; a
+    batch has at most one, so its rows are distinct.
     """
+    if __several__:
+        places = jnp.ix_(*rows)
     of_row = optax.tree_map_params(
         optimizer,
         lambda _: True,
@@ -124,17 +145,19 @@ def update_rows(
 
     def put(by_row: bool, whole: Array, part: Array) -> Array:
         if by_row:
-            return whole.at[rows].set(part, mode="drop", unique_indices=True)
+            if __several__:
+                return whole.at[places].set(part, mode="drop", unique_indices=True)
+            else:
+                return whole.at[rows].set(part, mode="drop", unique_indices=True)
         return jnp.where(ends_epoch, part, whole)
 
     params = jax.tree.map(lambda *leaves: put(True, *leaves), params, new_params)
     return params, jax.tree.map(put, of_row, opt_state, new)
 
 
-def take_rows(tree: object, rows: Array) -> object:
-    """These rows of every array of a tree; row N reads the last."""
-    return jax.tree.map(lambda leaf: jnp.take(leaf, rows, axis=0, mode="clip"), tree)
-
+'''
+    + TAKE_ROWS
+    + """
 
 def _update(
     optimizer: optax.GradientTransformation,
@@ -144,28 +167,81 @@ def _update(
 ) -> tuple:
     updates, opt_state = optimizer.update(grads, opt_state, params)
     return optax.apply_updates(params, updates), opt_state
-'''
+"""
+)
 
 ROWS = '''
-def take(data: Data, rows: Array, plan: Plan) -> tuple[Data, Array]:
-    """The batch of these rows and its weights: 0 for row N, which is padding."""
-    batch = __gathered__
-    return batch, jnp.where(rows < plan.n, float(plan.batches), 0.0)
+if __several__:
+
+    def take(data: Data, rows: Plates, plan: Plan) -> tuple[Data, Plates]:
+        """The batch of these rows and its weights: 0 for row N, which is padding."""
+        batch = __gathered__
+        plates = zip(rows, plan.n, plan.batches, strict=True)
+        return batch, Plates(*(jnp.where(r < n, float(s), 0.0) for r, n, s in plates))
 
 
-def batch_rows(key: Array, steps: Array, plan: Plan) -> Array:
-    """The rows i32[steps, M] of the data that each step visits, N for padding.
+    def batch_rows(key: Array, steps: Array, plan: Plan) -> Plates:
+        """The rows i32[steps, M] of each plate that each step visits, N for padding.
 
-    An epoch visits each row once, in an order of its own: its step s takes positions s,
-    s + batches, ... of a keyed bijection of [0, N), the swap-or-not shuffle of Hoang,
-    Morris and Rogaway (CRYPTO 2012). It needs no table, so a step costs the same for
-    any N. Each of its 24 rounds pairs x with k - x mod N, and a hash of the pair
-    decides whether the two change places.
-    """
-    n, batches = plan.n, plan.batches
-    epoch = (steps // batches).astype(jnp.uint32)[:, None]
-    position = steps[:, None] % batches + batches * jnp.arange(plan.width)
-    seed = jr.bits(jr.fold_in(key, __rows_key__), (2,), jnp.uint32)
+        An epoch has a step for each combination of the batches of the plates. Those of a
+        plate come in turn, in rounds that visit all its rows; where the combinations would
+        repeat, a later plate skips a batch.
+        """
+        epoch, period, found = steps // math.prod(plan.batches), 1, []
+        for n, batches, order in zip(plan.n, plan.batches, __orders__, strict=True):
+            at = steps % (period * batches)
+            turn = (at + at // math.lcm(period, batches)) % batches
+            found.append(_plate_rows(jr.fold_in(key, order), epoch, turn, n, batches))
+            period *= batches
+        return Plates(*found)
+
+
+    def _plate_rows(key: Array, epoch: Array, turn: Array, n: int, batches: int) -> Array:
+        """The rows i32[steps, M] of the batches `turn` of a plate, N for padding.
+
+        In an epoch the rows have an order of its own: batch s has positions s,
+        s + batches, ... of a keyed bijection of [0, N), the swap-or-not shuffle of Hoang,
+        Morris and Rogaway (CRYPTO 2012). It needs no table, so a step costs the same for
+        any N. Each of its 24 rounds pairs x with k - x mod N, and a hash of the pair
+        decides whether the two change places.
+        """
+        epoch = epoch.astype(jnp.uint32)[:, None]
+        position = turn[:, None] + batches * jnp.arange(-(-n // batches))
+        seed = jr.bits(key, (2,), jnp.uint32)
+        __order__
+
+else:
+
+    def take(data: Data, rows: Array, plan: Plan) -> tuple[Data, Array]:
+        """The batch of these rows and its weights: 0 for row N, which is padding."""
+        batch = __gathered__
+        return batch, jnp.where(rows < plan.n, float(plan.batches), 0.0)
+
+
+    def batch_rows(key: Array, steps: Array, plan: Plan) -> Array:
+        """The rows i32[steps, M] of the data that each step visits, N for padding.
+
+        An epoch visits each row once, in an order of its own: its step s takes positions s,
+        s + batches, ... of a keyed bijection of [0, N), the swap-or-not shuffle of Hoang,
+        Morris and Rogaway (CRYPTO 2012). It needs no table, so a step costs the same for
+        any N. Each of its 24 rounds pairs x with k - x mod N, and a hash of the pair
+        decides whether the two change places.
+        """
+        n, batches = plan.n, plan.batches
+        epoch = (steps // batches).astype(jnp.uint32)[:, None]
+        position = steps[:, None] % batches + batches * jnp.arange(plan.width)
+        seed = jr.bits(jr.fold_in(key, __rows_key__), (2,), jnp.uint32)
+        __order__
+
+
+def _mix(x: Array) -> Array:
+    """The finaliser of MurmurHash3: each bit of x, u32, reaches every other."""
+    x = (x ^ (x >> 16)) * np.uint32(0x85EBCA6B)
+    x = (x ^ (x >> 13)) * np.uint32(0xC2B2AE35)
+    return x ^ (x >> 16)
+'''
+
+ORDER = """
     epoch_seed = _mix(seed[0] + _mix(seed[1] ^ epoch))
 
     def swap_or_not(i: Array, x: Array) -> Array:
@@ -178,14 +254,7 @@ def batch_rows(key: Array, steps: Array, plan: Plan) -> Array:
     x = jnp.minimum(position, n - 1).astype(jnp.uint32)
     x = lax.fori_loop(np.uint32(0), np.uint32(24), swap_or_not, x)
     return jnp.where(position < n, x.astype(jnp.int32), n)
-
-
-def _mix(x: Array) -> Array:
-    """The finaliser of MurmurHash3: each bit of x, u32, reaches every other."""
-    x = (x ^ (x >> 16)) * np.uint32(0x85EBCA6B)
-    x = (x ^ (x >> 13)) * np.uint32(0xC2B2AE35)
-    return x ^ (x >> 16)
-'''
+"""
 
 SMALL = '''
 # At module level: a second fit finds the same objects, and so the compiled loop.

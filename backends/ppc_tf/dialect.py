@@ -14,13 +14,13 @@ from ppc_tf import templates
 from ppc_tf.expressions import IMPORTS, TABLE, constant
 
 _MORE_IMPORTS: dict[str, Import | ImportFrom] = {
-    "Any": ImportFrom("typing", (("Any", None),)),
+    "Iterable": ImportFrom("collections.abc", (("Iterable", None),)),
     "Protocol": ImportFrom("typing", (("Protocol", None),)),
 }
 
 
-def _rows(array: Expr, axis: int) -> Expr:
-    return call("tf.gather", array, Name("rows"), **({"axis": Constant(axis)} if axis else {}))
+def _rows(array: Expr, axis: int, rows: Expr) -> Expr:
+    return call("tf.gather", array, rows, **({"axis": Constant(axis)} if axis else {}))
 
 
 def _importing(imports: Iterable[Import | ImportFrom]) -> list[Stmt]:
@@ -39,7 +39,7 @@ DIALECT = Dialect(
     needs="tensorflow",
     table=TABLE,
     imports={**IMPORTS, **_MORE_IMPORTS},
-    names=("FLOAT", "Adam", "AdamState", "Optimizer", "Protocol", "Any"),
+    names=("FLOAT", "Adam", "AdamState", "Optimizer", "Protocol", "Iterable"),
     array=dotted("tf.Tensor"),
     float=dotted("FLOAT.as_numpy_dtype"),
     key=lambda seed: expression("tf.constant([0, __seed__], tf.int64)", seed=seed),
@@ -73,7 +73,12 @@ DIALECT = Dialect(
             functions=templates.UPDATE_ROWS,
         ),
         batches=Batches(
-            taken=_rows, range=lambda size: call("tf.range", size), functions=templates.ROWS
+            taken=_rows,
+            range=lambda size: call("tf.range", size),
+            transpose=partial(call, "tf.transpose"),
+            functions=templates.ROWS,
+            order=templates.ORDER,
+            meeting=templates.TAKE_ROWS,
         ),
         functions=templates.SMALL,
         saving=templates.SAVING,

@@ -128,6 +128,10 @@ def _steps(
         carry = start - first, flat, state.opt_state, losses
         _, flat, opt_state, losses = tf.while_loop(unfinished, step, carry)
         return State(unpack(flat), opt_state), losses.stack()
+    elif __moved__:
+        carry = start - first, rows_first(state.params), state.opt_state, losses
+        _, params, opt_state, losses = tf.while_loop(unfinished, step, carry)
+        return State(rows_back(params), opt_state), losses.stack()
     else:
         carry = start - first, *state, losses
         _, params, opt_state, losses = tf.while_loop(unfinished, step, carry)
@@ -154,17 +158,16 @@ STEP = """
 
 STEP_ROWWISE = """
         params, opt_state, losses = carry
-        local = params._replace(rows=take_rows(params.rows, rows[i]))
+        local = __local__
         __inputs__
         value, grads = _value_and_grad(local, *__args__)
+        __moved__
         shared, shared_state = plan.optimizer.update(
             grads.shared, opt_state.shared, params.shared
         )
-        ends_epoch = (first + i + 1) % plan.batches == 0
-        own, own_state = update_rows(
-            plan.optimizer, grads.rows, opt_state.rows, params.rows, rows[i], ends_epoch
-        )
-        params, opt_state = Params(shared, own), OptState(shared_state, own_state)
+        __updates__
+        params = Params(shared, *__own__)
+        opt_state = OptState(shared_state, *__own_states__)
         return i + 1, params, opt_state, losses.write(i, value)
 """
 
@@ -188,25 +191,59 @@ def pack(params: Params, plan: Plan) -> tuple[Any, Callable[[Any], Params]]:
     return tf.concat([tf.reshape(leaf, [-1]) for leaf in leaves], 0), unpack
 '''
 
-UPDATE_ROWS = '''
+TAKE_ROWS = '''
+if __several__:
+
+    def take_rows(tree: Any, rows: tuple[tf.Tensor, ...]) -> Any:
+        """Where these rows meet in every array of a tree; row N reads the last."""
+
+        def taken(leaf: tf.Tensor) -> tf.Tensor:
+            inside = (tf.minimum(r, n - 1) for r, n in zip(rows, leaf.shape, strict=False))
+            return tf.gather_nd(leaf, _meeting(inside))
+
+        return tf.nest.map_structure(taken, tree)
+
+
+    def _meeting(rows: Iterable[tf.Tensor]) -> tf.Tensor:
+        """The places i32[M, ..., plates] where rows of several plates meet."""
+        return tf.stack(tf.meshgrid(*rows, indexing="ij"), -1)
+
+else:
+
+    def take_rows(tree: Any, rows: tf.Tensor) -> Any:
+        """These rows of every array of a tree; row N reads the last."""
+        return tf.nest.map_structure(
+            lambda leaf: tf.gather(leaf, tf.minimum(rows, leaf.shape[0] - 1)), tree
+        )
+'''
+
+UPDATE_ROWS = (
+    '''
 def update_rows(
     optimizer: Optimizer,
-    grads: Rows,
+    grads: __rows_type__,
     opt_state: Any,
-    params: Rows,
-    rows: tf.Tensor,
+    params: __rows_type__,
+    rows: __places_type__,
     ends_epoch: tf.Tensor,
-) -> tuple[Rows, Any]:
+) -> tuple[__rows_type__, Any]:
     """Update the parameters of these rows, and their moments.
 
-    Each row meets the optimiser once an epoch, so what is not a moment of a row (Adam's
-    count of its steps) moves on once an epoch. Row N, the padding, is dropped; a batch
-    has at most one, so its rows are distinct.
+    Each row meets the optimiser once __once__, so what is not a moment of a row
+    (Adam's count of its steps) moves on as often. Row N, the padding, is dropped; a
+    batch has at most one, so its rows are distinct.
     """
-    n = params[0].shape[0]
+    if __several__:
+        places, plates = _meeting(rows), len(rows)
 
-    def of_row(leaf: tf.Tensor) -> bool:
-        return leaf.shape.rank > 0 and leaf.shape[0] == n
+        def of_row(leaf: tf.Tensor) -> bool:
+            return leaf.shape.rank > 0 and leaf.shape[:plates] == params[0].shape[:plates]
+
+    else:
+        n = params[0].shape[0]
+
+        def of_row(leaf: tf.Tensor) -> bool:
+            return leaf.shape.rank > 0 and leaf.shape[0] == n
 
     def part(leaf: tf.Tensor) -> tf.Tensor:
         return take_rows(leaf, rows) if of_row(leaf) else leaf
@@ -214,46 +251,102 @@ def update_rows(
     def put(whole: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
         if not of_row(whole):
             return tf.where(ends_epoch, new, whole)
-        return tf.raw_ops.TensorScatterUpdate(
-            tensor=whole, indices=rows[:, None], updates=new, bad_indices_policy="IGNORE"
-        )
+        if __several__:
+            return tf.raw_ops.TensorScatterUpdate(
+                tensor=whole, indices=places, updates=new, bad_indices_policy="IGNORE"
+            )
+        else:
+            return tf.raw_ops.TensorScatterUpdate(
+                tensor=whole, indices=rows[:, None], updates=new, bad_indices_policy="IGNORE"
+            )
 
     old = tf.nest.map_structure(part, opt_state)
     new_params, new = optimizer.update(grads, old, take_rows(params, rows))
     params = tf.nest.map_structure(put, params, new_params)
     return params, tf.nest.map_structure(put, opt_state, new)
 
-
-def take_rows(tree: Any, rows: tf.Tensor) -> Any:
-    """These rows of every array of a tree; row N reads the last."""
-    return tf.nest.map_structure(
-        lambda leaf: tf.gather(leaf, tf.minimum(rows, leaf.shape[0] - 1)), tree
-    )
 '''
+    + TAKE_ROWS
+)
 
 ROWS = '''
-def take(data: Data, rows: tf.Tensor, plan: Plan) -> tuple[Data, tf.Tensor]:
-    """The batch of these rows and its weights: 0 for row N, which is padding."""
-    weight = tf.where(rows < plan.n, tf.constant(plan.batches, FLOAT), 0.0)
-    rows = tf.minimum(rows, plan.n - 1)
-    return __gathered__, weight
+if __several__:
+
+    def take(data: Data, rows: Plates, plan: Plan) -> tuple[Data, Plates]:
+        """The batch of these rows and its weights: 0 for row N, which is padding."""
+        plates = [*zip(rows, plan.n, plan.batches, strict=True)]
+        weight = [tf.where(r < n, tf.constant(s, FLOAT), 0.0) for r, n, s in plates]
+        rows = Plates(*(tf.minimum(r, n - 1) for r, n, _ in plates))
+        return __gathered__, Plates(*weight)
 
 
-def batch_rows(key: tf.Tensor, steps: tf.Tensor, plan: Plan) -> tf.Tensor:
-    """The rows i32[steps, M] of the data that each step visits, N for padding.
+    def batch_rows(key: tf.Tensor, steps: tf.Tensor, plan: Plan) -> Plates:
+        """The rows i32[steps, M] of each plate that each step visits, N for padding.
 
-    An epoch visits each row once, in an order of its own: its step s takes positions s,
-    s + batches, ... of a keyed bijection of [0, N), the swap-or-not shuffle of Hoang,
-    Morris and Rogaway (CRYPTO 2012). It needs no table, so a step costs the same for
-    any N. Each of its 24 rounds pairs x with k - x mod N, and a hash of the pair
-    decides whether the two change places.
-    """
-    n, batches = plan.n, plan.batches
-    epoch = tf.cast(steps // batches, tf.uint32)[:, None]
-    position = steps[:, None] % batches + batches * tf.range(plan.width)
-    seed = tf.random.stateless_uniform(
-        [2], _fold_in(key, __rows_key__), None, None, tf.uint32, alg="philox"
-    )
+        An epoch has a step for each combination of the batches of the plates. Those of a
+        plate come in turn, in rounds that visit all its rows; where the combinations would
+        repeat, a later plate skips a batch.
+        """
+        epoch, period, found = steps // math.prod(plan.batches), 1, []
+        for n, batches, order in zip(plan.n, plan.batches, __orders__, strict=True):
+            at = steps % (period * batches)
+            turn = (at + at // math.lcm(period, batches)) % batches
+            found.append(_plate_rows(_fold_in(key, order), epoch, turn, n, batches))
+            period *= batches
+        return Plates(*found)
+
+
+    def _plate_rows(
+        key: tf.Tensor, epoch: tf.Tensor, turn: tf.Tensor, n: int, batches: int
+    ) -> tf.Tensor:
+        """The rows i32[steps, M] of the batches `turn` of a plate, N for padding.
+
+        In an epoch the rows have an order of its own: batch s has positions s,
+        s + batches, ... of a keyed bijection of [0, N), the swap-or-not shuffle of Hoang,
+        Morris and Rogaway (CRYPTO 2012). It needs no table, so a step costs the same for
+        any N. Each of its 24 rounds pairs x with k - x mod N, and a hash of the pair
+        decides whether the two change places.
+        """
+        epoch = tf.cast(epoch, tf.uint32)[:, None]
+        position = turn[:, None] + batches * tf.range(-(-n // batches))
+        seed = tf.random.stateless_uniform([2], key, None, None, tf.uint32, alg="philox")
+        __order__
+
+else:
+
+    def take(data: Data, rows: tf.Tensor, plan: Plan) -> tuple[Data, tf.Tensor]:
+        """The batch of these rows and its weights: 0 for row N, which is padding."""
+        weight = tf.where(rows < plan.n, tf.constant(plan.batches, FLOAT), 0.0)
+        rows = tf.minimum(rows, plan.n - 1)
+        return __gathered__, weight
+
+
+    def batch_rows(key: tf.Tensor, steps: tf.Tensor, plan: Plan) -> tf.Tensor:
+        """The rows i32[steps, M] of the data that each step visits, N for padding.
+
+        An epoch visits each row once, in an order of its own: its step s takes positions s,
+        s + batches, ... of a keyed bijection of [0, N), the swap-or-not shuffle of Hoang,
+        Morris and Rogaway (CRYPTO 2012). It needs no table, so a step costs the same for
+        any N. Each of its 24 rounds pairs x with k - x mod N, and a hash of the pair
+        decides whether the two change places.
+        """
+        n, batches = plan.n, plan.batches
+        epoch = tf.cast(steps // batches, tf.uint32)[:, None]
+        position = steps[:, None] % batches + batches * tf.range(plan.width)
+        seed = tf.random.stateless_uniform(
+            [2], _fold_in(key, __rows_key__), None, None, tf.uint32, alg="philox"
+        )
+        __order__
+
+
+def _mix(x: tf.Tensor) -> tf.Tensor:
+    """The finaliser of MurmurHash3: each bit of x, u32, reaches every other."""
+    x = (x ^ tf.bitwise.right_shift(x, np.uint32(16))) * np.uint32(0x85EBCA6B)
+    x = (x ^ tf.bitwise.right_shift(x, np.uint32(13))) * np.uint32(0xC2B2AE35)
+    return x ^ tf.bitwise.right_shift(x, np.uint32(16))
+'''
+
+ORDER = """
     epoch_seed = _mix(seed[0] + _mix(seed[1] ^ epoch))
     rows = tf.constant(n, tf.uint32)
 
@@ -268,14 +361,7 @@ def batch_rows(key: tf.Tensor, steps: tf.Tensor, plan: Plan) -> tf.Tensor:
     rounds = tf.constant(0, tf.uint32), x
     _, x = tf.while_loop(lambda i, _: i < 24, swap_or_not, rounds)
     return tf.where(position < n, tf.cast(x, tf.int32), n)
-
-
-def _mix(x: tf.Tensor) -> tf.Tensor:
-    """The finaliser of MurmurHash3: each bit of x, u32, reaches every other."""
-    x = (x ^ tf.bitwise.right_shift(x, np.uint32(16))) * np.uint32(0x85EBCA6B)
-    x = (x ^ tf.bitwise.right_shift(x, np.uint32(13))) * np.uint32(0xC2B2AE35)
-    return x ^ tf.bitwise.right_shift(x, np.uint32(16))
-'''
+"""
 
 SMALL = '''
 def _value_and_grad(params: Params, *args: Any) -> tuple[tf.Tensor, Params]:

@@ -94,11 +94,14 @@ def _asked(
     from ppc.emit.module.interface import Interface
 
     columns = Interface(program, target.dialect()).columns
-    rows = [(columns[c.name], c.rows) for c in program.columns if c.rows is not None]
+    rows = [
+        next((columns[c.name], c.rows[plate]) for c in program.columns if plate in c.rows)
+        for plate in program.batches
+    ]
     return {
         "backend": target.name, "device": device, "program": path, "data": data, "steps": steps,
         "sizes": {name: value for name, value in program.hypers.items() if value is not None},
-        "batch_size": batch_size or program.fit.batch_size, "rows": rows[0] if rows else None,
+        "batch_size": [batch_size or size for size in program.batch_sizes.values()], "rows": rows,
     }  # fmt: skip
 
 

@@ -71,10 +71,12 @@ def _fit(module: Any, key: Any, asked: dict[str, Any]) -> tuple[Callable[[int], 
     data = module.load_data(asked["data"], **options)
     batches = 1
     if "batch_size" in taken:
-        column, axis = asked["rows"]
-        rows = data[module.Data._fields.index(column)].shape[axis]
-        options["batch_size"] = min(asked["batch_size"], rows)
-        batches = -(-rows // options["batch_size"])
+        sizes = []
+        for (column, axis), most in zip(asked["rows"], asked["batch_size"], strict=True):
+            rows = data[module.Data._fields.index(column)].shape[axis]
+            sizes.append(min(most, rows))
+            batches *= -(-rows // sizes[-1])
+        options["batch_size"] = sizes[0] if len(sizes) == 1 else module.Plates(*sizes)
     return lambda epochs: module.fit(key, data, epochs=epochs, **options), batches
 
 

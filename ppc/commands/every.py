@@ -57,7 +57,7 @@ def differences(
 
     subject = agreement.Subject.of(compilation)
     given = None if data is None else read(compilation, found[0], data)
-    at = agreement.point(subject, 0, given, rows=compilation.options.fit.batch_size)
+    at = agreement.point(subject, 0, given, rows=compilation.options.batch_sizes)
     return list(agreement.differences(found, subject, at))
 
 

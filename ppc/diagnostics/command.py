@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import metadata
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from ppc.diagnostics.base import Mistake, Severity
 from ppc.diagnostics.model import listed, nearest
@@ -345,6 +345,28 @@ class NoBatches(Mistake):
 
     def help(self) -> str:
         return "leave batch_size away here; ppc.compile(..., batch_size=100) makes one with batches"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoBatchesOf(Mistake):
+    """A batch size for a plate that has no rows which a batch could take."""
+
+    code: ClassVar[str] = "batch-plate"
+    plate: str
+    known: tuple[str, ...]  # the plates that have
+    why: Literal["unknown", "no data", "in order", "compiled without"]
+
+    def message(self) -> str:
+        why = {
+            "unknown": "there is no such plate",
+            "no data": "no observed site is in it",
+            "in order": "a row reads others, which a batch would lack",
+            "compiled without": "the program was compiled without",
+        }[self.why]
+        return f"no batches can be taken from plate {self.plate!r}: {why}"
+
+    def help(self) -> str:
+        return f"they can from {listed(self.known)}" if self.known else "leave the batch size away"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

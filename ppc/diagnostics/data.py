@@ -238,10 +238,12 @@ class BatchTooLarge(Mistake):
     code: ClassVar[str] = "batch-size"
     batch_size: int
     rows: int
+    plate: str = ""  # of which, where there are several
 
     def message(self) -> str:
+        where = f" of {self.plate}" if self.plate else ""
         return (
-            f"batch_size={self.batch_size}, but the data have {self.rows} rows; "
+            f"batch_size={self.batch_size}{where}, but the data have {self.rows} rows{where}; "
             "The size of the data must be equal or greater than the batch size"
         )
 

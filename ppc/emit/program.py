@@ -33,7 +33,7 @@ class Column:
     name: str
     dtype: DType
     shape: tuple[Size, ...]  # in the data, all rows
-    rows: int | None  # the dimension along which a batch is taken; None: always whole
+    rows: Mapping[str, int]  # the dimensions along which batches are taken, by plate
     given: bool = True  # by the user; else computed by `prepare`
     label: str = ""  # what to call it in the program
     unit: bool = False  # whether its last axis is known to be of size 1
@@ -45,7 +45,7 @@ class Parameter:
 
     name: str
     shape: tuple[Size, ...]
-    rows: int | None  # the dimension that has a row for each datum of the batched plate
+    rows: Mapping[str, int]  # the dimensions with a row for each datum, by batched plate
     note: str  # "log of a positive number"; empty for a plain real
 
 
@@ -84,7 +84,7 @@ class Program:
     version: str
     hypers: Mapping[str, int | None]  # named sizes that the data do not fix, and defaults
     equalities: tuple[tuple[Size, Size], ...]
-    batch: str | None  # the plate of which a step sees a batch of rows
+    batches: tuple[str, ...]  # the plates of which a step sees a batch of rows
     plates: tuple[tuple[str, str], ...]  # name and size, for the header
     sites: tuple[SiteRow, ...]
     columns: tuple[Column, ...]
@@ -97,22 +97,19 @@ class Program:
     counted: Mapping[str, Graph]  # by site with a mask that data tell: which elements count
     functions: Mapping[str, Graph]  # parameters, log_density, sample_prior, posterior, predict
     fit: FitDefaults  # what the command does unless it is told otherwise
+    weights: Mapping[str, str]  # the input of the loss with the weights of the rows, by plate
+    batch_sizes: Mapping[str, int]  # the rows of a batch unless a fit is told otherwise, by plate
     own_loss: str = ""  # the name of the loss of the user, where it is not the ELBO
 
     @property
-    def rows(self) -> str | None:
-        """The size that is the number of rows of a batch."""
-        return None if self.batch is None else layout.rows_name(self.batch)
+    def rows(self) -> dict[str, str]:
+        """The size that is the number of rows of a batch, by plate."""
+        return {plate: layout.rows_name(plate) for plate in self.batches}
 
     @property
     def rowwise(self) -> bool:
-        """Whether some parameters have a row for each datum of the batched plate."""
-        return any(p.rows is not None for p in self.parameters)
-
-    @property
-    def weight(self) -> str | None:
-        """The input of the loss that holds the weights of the rows."""
-        return next((d.name for d in self.loss.data if d.origin == "weight"), None)
+        """Whether some parameters have a row for each datum of a batched plate."""
+        return any(p.rows for p in self.parameters)
 
 
 def assemble(c: Compilation) -> Program:
@@ -120,12 +117,12 @@ def assemble(c: Compilation) -> Program:
     model, guide, typed = c.graphs["model"], c.graphs["guide"], c.graphs["typed"]
     if not any(node.origin == "parameter" for node in typed.data):
         raise CompileError(NothingToFit(model=model.name, guide=guide.name))
-    batch = next((axis.name for axis in typed.axes if axis.subsampled), None)
+    batched = tuple(axis.name for axis in typed.axes if axis.subsampled)
     given = tuple(s.name for s in model.samples if s.role == "observed")
     checks = supports(model, (*given, *(d.name for d in model.data)))
     counted = functions.counted(model, given)
     columns = tuple(
-        _columns(c, batch, [*(graph for graph, _ in checks.values()), *counted.values()])
+        _columns(c, batched, [*(graph for graph, _ in checks.values()), *counted.values()])
     )
     known = {s.name for column in columns if column.given for s in column.shape}
     known |= {layout.rows_name(axis.name) for axis in typed.axes}
@@ -141,11 +138,11 @@ def assemble(c: Compilation) -> Program:
         version=__version__,
         hypers={n: v for n, v in hypers.items() if n not in known},
         equalities=typed.equalities,
-        batch=batch,
+        batches=batched,
         plates=tuple((axis.name, str(axis.size)) for axis in typed.axes),
         sites=tuple(_sites(c)),
         columns=columns,
-        parameters=tuple(_parameters(c, batch)),
+        parameters=tuple(_parameters(c, batched)),
         noise=tuple(_noise(c)),
         init=c.graphs["init"],
         prepare=c.graphs.get("prepare"),
@@ -154,11 +151,13 @@ def assemble(c: Compilation) -> Program:
         counted={name: layout.run(graph) for name, graph in counted.items()},
         functions=_functions(model, guide),
         fit=c.options.fit,
+        batch_sizes=c.options.batch_sizes,
+        weights={n.type.axes[0]: n.name for n in typed.data if n.origin == "weight"},
         own_loss=c.options.loss.name if c.options.loss else "",
     )
 
 
-def _columns(c: Compilation, batch: str | None, checks: Iterable[Graph]) -> Iterator[Column]:
+def _columns(c: Compilation, batched: tuple[str, ...], checks: Iterable[Graph]) -> Iterator[Column]:
     """The given arrays that anything uses, in model order, then the prepared ones."""
     typed, prepare = c.graphs["typed"], c.graphs.get("prepare")
     nodes = {node.name: node for node in typed.data}
@@ -170,13 +169,19 @@ def _columns(c: Compilation, batch: str | None, checks: Iterable[Graph]) -> Iter
         for node in nodes.values():
             if node.origin in origins:
                 lead = tuple(whole[axis] for axis in node.type.axes)
-                rows = node.type.axes.index(batch) if batch in node.type.axes else None
+                rows = _rows(node, batched)
                 shape = (*lead, *node.type.shape)
                 unit = bool(shape) and shape[-1].evaluate(typed.sizes) == 1
                 yield Column(
                     node.name, node.type.dtype, shape, rows,
                     node.origin != "prepared", _label(node, prepare), unit,
                 )  # fmt: skip
+
+
+def _rows(node: Data, batched: tuple[str, ...]) -> dict[str, int]:
+    """The dimensions of an input along which batches are taken, by plate."""
+    axes = node.type.axes
+    return {plate: axes.index(plate) for plate in batched if plate in axes}
 
 
 def _label(column: Data, prepare: Graph | None) -> str:
@@ -196,7 +201,7 @@ def _typed_like(node: Data, c: Compilation) -> Data:
     return Data(name=node.name, type=own.type, origin=node.origin, span=node.span)
 
 
-def _parameters(c: Compilation, batch: str | None) -> Iterator[Parameter]:
+def _parameters(c: Compilation, batched: tuple[str, ...]) -> Iterator[Parameter]:
     notes = {}
     for graph in (c.graphs["guide"], c.graphs["model"]):
         for param in graph.params:
@@ -206,7 +211,7 @@ def _parameters(c: Compilation, batch: str | None) -> Iterator[Parameter]:
     for node in typed.data:
         if node.origin == "parameter":
             lead = tuple(whole[axis] for axis in node.type.axes)
-            rows = node.type.axes.index(batch) if batch in node.type.axes else None
+            rows = _rows(node, batched)
             yield Parameter(node.name, (*lead, *node.type.shape), rows, notes.get(node.name, ""))
 
 

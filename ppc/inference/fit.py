@@ -88,10 +88,16 @@ def compiled(
     """
     guide = method.qmodel.ir if method.qmodel is not None else None
     graph = model.ir if graph is None else graph
-    plates = batches.plates(graph, observed) if method.batch_size is not None else ()
-    fitting = defaults or FitDefaults()
+    size = method.batch_size
+    plates: tuple[str, ...] = ()
+    if size is not None:
+        plates = batches.plates(graph, observed, None if isinstance(size, int) else size)
+    defaults = defaults or FitDefaults()
+    if not isinstance(defaults.batch_size, int):
+        own = batches.sizes_of(graph, plates, defaults.batch_size)
+        defaults = FitDefaults(defaults.epochs, own, defaults.learning_rate)
     return compile_loss(
-        graph, guide, Options(observed, plates, fit=fitting, loss=method.loss_function)
+        graph, guide, Options(observed, plates, fit=defaults, loss=method.loss_function)
     )
 
 
@@ -141,7 +147,7 @@ def fit(
         own = check(c.graphs["guide"], extra, known_sizes=checked.sizes)
         checked = Checked({**checked.arrays, **own.arrays}, {**own.sizes, **checked.sizes})
     plan = assemble(c)
-    batch_size = _batch_size(plan, checked, method, clip=clip)
+    batch_size = _batch_size(c.graphs["model"], plan, checked, method, clip=clip)
     warn_of_another(model)
     found = registry.backend(backend)
     module = found.load(found.emit(plan), f"fit_{plan.name}")
@@ -222,16 +228,21 @@ def checked_data(
     return check(model, given, required=required, allowed=(*required, *arguments))
 
 
-def _batch_size(plan: Program, checked: Checked, method: VI, *, clip: bool) -> int | None:
-    """The rows of a batch; None where a step sees all. Raises DataError if there are fewer."""
-    if plan.batch is None or method.batch_size is None:
-        return None
-    column = next(c for c in plan.columns if c.rows is not None and c.given)
-    assert column.rows is not None
-    rows: int = checked.arrays[column.name].shape[column.rows]
-    if method.batch_size > rows and not clip:
-        raise DataError(BatchTooLarge(batch_size=method.batch_size, rows=rows))
-    return min(method.batch_size, rows)
+def _batch_size(
+    model: Graph, plan: Program, checked: Checked, method: VI, *, clip: bool
+) -> dict[str, int]:
+    """The rows of a batch by plate. Raises DataError where there are fewer."""
+    if not plan.batches or method.batch_size is None:
+        return {}
+    found = batches.sizes_of(model, plan.batches, method.batch_size)
+    for plate, size in found.items():
+        column = next(c for c in plan.columns if plate in c.rows and c.given)
+        rows: int = checked.arrays[column.name].shape[column.rows[plate]]
+        if size > rows and not clip:
+            name = plate if len(found) > 1 else ""
+            raise DataError(BatchTooLarge(batch_size=size, rows=rows, plate=name))
+        found[plate] = min(size, rows)
+    return found
 
 
 class _Progress:

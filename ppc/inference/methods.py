@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
@@ -66,7 +66,7 @@ class VI:
     Raises KindError (a TypeError) or DataError (a ValueError) for arguments that make no sense.
     """
 
-    batch_size: int | None = None
+    batch_size: int | Mapping[str, int] | None = None
 
     def __init__(
         self,
@@ -119,13 +119,32 @@ class VI:
 class SVI(VI):
     """Stochastic variational inference: each step sees a batch of at most `batch_size` rows.
 
-    Every row is visited once each epoch, in a fresh random order. The other arguments are those
-    of `VI`.
+    Args:
+        batch_size: the most rows of a batch. A number is meant for the plate of `inf.datamodel`,
+            or the outermost one that data fill; `{"users": 100, "items": 50}` for these plates.
+
+    Every row is visited once each epoch, in a fresh random order; with several plates an epoch
+    meets every combination of their batches once. The other arguments are those of `VI`.
     """
 
-    def __init__(self, *args: Any, batch_size: int = 100, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, batch_size: int | Mapping[str, int] = 100, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.batch_size = positive_integer("batch_size", batch_size)
+        self.batch_size = _rows(batch_size)
+
+
+def _rows(batch_size: Any) -> int | Mapping[str, int]:
+    """The rows of a batch, or those by plate. Raises KindError or DataError."""
+    if not isinstance(batch_size, Mapping):
+        return positive_integer("batch_size", batch_size)
+    if not batch_size or not all(isinstance(plate, str) for plate in batch_size):
+        expected = "a number of rows, or a dictionary of them by plate"
+        raise KindError(WrongKind(argument="batch_size", expected=expected, found=repr(batch_size)))
+    return {
+        plate: positive_integer(f"batch_size[{plate!r}]", size)
+        for plate, size in batch_size.items()
+    }
 
 
 def positive_integer(argument: str, value: Any, least: int = 1) -> int:

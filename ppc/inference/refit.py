@@ -62,7 +62,7 @@ def refitted(
     _need([name for name in columns if name not in held], (model, guide), inputs)
     found = registry.backend(backend)
     settings = registry.FitSettings(
-        program=plan, seed=seed, epochs=method.epochs, batch_size=None,
+        program=plan, seed=seed, epochs=method.epochs, batch_size={},
         learning_rate=method.learning_rate, optimizer=method.optimizer,
         sizes={name: sizes.get(name, value or 0) for name, value in plan.hypers.items()},
         progress=None,

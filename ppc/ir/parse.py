@@ -32,7 +32,7 @@ from ppc.ir.nodes import (
     Support,
 )
 from ppc.ir.sizes import Size
-from ppc.ir.types import Axis, AxisKind, DType, Tensor
+from ppc.ir.types import AXIS_WORDS, Axis, AxisKind, DType, Tensor
 from ppc.records import dataclass
 
 # Words that stand for values, and words that begin a node which is not an Op.
@@ -222,8 +222,8 @@ def _read_axis(line: _Line) -> Axis:
     kind: AxisKind = line.choice(get_args(AxisKind), what)
     name = line.name("the name of an axis")
     line.expect("=")
-    size = _read_size(line, "subsampled")
-    return Axis(name, kind, size, line.skip("subsampled"))
+    size = _read_size(line, *AXIS_WORDS)
+    return Axis(name, kind, size, **{word: line.skip(word) for word in AXIS_WORDS})
 
 
 def _read_node(line: _Line, lines: list[_Line], at: int) -> tuple[Node, int]:

@@ -50,7 +50,7 @@ from ppc.ir.parse import KEYWORDS, VALUES
 from ppc.ir.parse import TextError as TextError
 from ppc.ir.parse import parse_graph as parse_graph
 from ppc.ir.sizes import Size
-from ppc.ir.types import Tensor
+from ppc.ir.types import AXIS_WORDS, Tensor
 
 _WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 
@@ -69,8 +69,8 @@ def _graph_lines(graph: Graph) -> Iterator[str]:
     hypers = (_name(n) if v is None else f"{_name(n)}={v}" for n, v in graph.hypers)
     yield f"{graph.stage} {_name(graph.name)}({', '.join(hypers)})"
     for axis in graph.axes:
-        subsampled = " subsampled" if axis.subsampled else ""
-        yield f"{axis.kind} {_name(axis.name)} = {_size(axis.size)}{subsampled}"
+        marks = "".join(f" {word}" for word in AXIS_WORDS if getattr(axis, word))
+        yield f"{axis.kind} {_name(axis.name)} = {_size(axis.size)}{marks}"
     for left, right in graph.equalities:
         yield f"equal {_size(left)} == {_size(right)}"
     for node in graph.nodes:
@@ -155,7 +155,7 @@ def _size(size: Size) -> str:
 def _bare_size(name: str) -> bool:
     # Sizes are read as Python expressions, and Python normalises identifiers.
     identifier = name.isidentifier() and unicodedata.normalize("NFKC", name) == name
-    reserved = keyword.iskeyword(name) or name in VALUES or name == "subsampled"
+    reserved = keyword.iskeyword(name) or name in VALUES or name in AXIS_WORDS
     return identifier and not reserved
 
 

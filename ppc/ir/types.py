@@ -17,6 +17,8 @@ DType = Literal["bool", "i32", "f32"]
 DTYPES: tuple[DType, ...] = get_args(DType)  # in the order of promotion
 # A `loop` is the axis of a `for` that the pass `plates` has not seen yet.
 AxisKind = Literal["plate", "loop", "enumerated", "particle", "restart", "chain", "time"]
+# What stands behind the size of an axis in its text form, in this order.
+AXIS_WORDS = ("datamodel", "subsampled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Axis:
     kind: AxisKind = "plate"
     size: Size = Size()  # its length in the data; a batch of a subsampled plate is shorter
     subsampled: bool = False  # whether a step sees only some of its elements
+    datamodel: bool = False  # whether it is the plate of `inf.datamodel`
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ whose rows read others, as in a series, unless these are data.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
+from ppc.diagnostics import CompileError
+from ppc.diagnostics.command import NoBatchesOf
 from ppc.diagnostics.notes import NotBatched
 from ppc.ir.nodes import Graph, Lag
 from ppc.ir.types import Axis
@@ -41,18 +43,53 @@ def run(model: Graph, subsample: Collection[str]) -> Batched:
     return Batched(replace(model, axes=axes), tuple(_notes(axes, observed, series)))
 
 
-def plates(model: Graph, observed: Collection[str]) -> tuple[str, ...]:
-    """The plate whose rows make batches: the outermost one of open size that data fill.
+def plates(
+    model: Graph, observed: Collection[str], asked: Collection[str] | None = None
+) -> tuple[str, ...]:
+    """The plates whose rows make batches, in the order in which the graph declares them.
 
-    In a model whose loops read earlier rounds, one whose rows read no latents of others.
+    Those that are asked for by their names or those of their sizes; else one of open size that
+    data fill: that of `inf.datamodel`, or the outermost. In a model whose loops read earlier
+    rounds, one whose rows read no latents of others. Raises CompileError for plates that are
+    asked for and have no rows that a batch could take.
     """
-    filled = {a for s in model.samples if s.name in observed for a in s.type.axes}
+    filled = {a for s in model.samples if s.role == "observed" or s.name in observed
+              for a in s.type.axes}  # fmt: skip
     filled |= _of_factors(model)
-    rows = [axis.name for axis in model.axes if axis.name in filled and axis.size.value is None]
+    rows = [axis for axis in model.axes if axis.name in filled]
+    in_order: set[str] = set()
     if rows and any(isinstance(node, Lag) for node in model.nodes):
         ready = condition.run(flat.run(model), observed)
-        rows = [name for name in rows if not _in_order(ready, name)]
-    return tuple(rows[:1])
+        in_order = {axis.name for axis in rows if _in_order(ready, axis.name)}
+    rows = [axis for axis in rows if axis.name not in in_order]
+    if asked is None:
+        rows = [axis for axis in rows if axis.size.value is None]
+        return tuple(axis.name for axis in sorted(rows, key=lambda a: not a.datamodel)[:1])
+    meant = {name: axis.name for axis in rows for name in (str(axis.size), axis.name)}
+    if unknown := [name for name in asked if name not in meant]:
+        known = tuple(axis.name for axis in rows)
+        raise CompileError(
+            [NoBatchesOf(plate=n, known=known, why=_why_not(model, n, in_order)) for n in unknown]
+        )
+    chosen = {meant[name] for name in asked}
+    return tuple(axis.name for axis in rows if axis.name in chosen)
+
+
+def _why_not(
+    model: Graph, plate: str, in_order: Collection[str]
+) -> Literal["unknown", "no data", "in order"]:
+    if plate in in_order:
+        return "in order"
+    return "no data" if any(axis.name == plate for axis in model.axes) else "unknown"
+
+
+def sizes_of(
+    model: Graph, chosen: Collection[str], size: int | Mapping[str, int]
+) -> dict[str, int]:
+    """The rows of a batch of each of these plates; `size` has them by plate or size, or for all."""
+    if isinstance(size, int):
+        return dict.fromkeys(chosen, size)
+    return {n: size[n] if n in size else size[str(model.axis(n).size)] for n in chosen}
 
 
 def _of_factors(model: Graph) -> set[str]:

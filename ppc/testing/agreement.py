@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Results = dict[str, Array]
+Rows = int | Mapping[str, int]  # of a batch, or those by plate
 
 DOUBLE = 1e-10  # of max(1, the largest component): the most that float64 may differ
 REFERENCE = "reference"
@@ -108,11 +109,11 @@ class Difference:
         return self.share <= 1.0
 
 
-def point(subject: Subject, seed: int, data: Checked | None = None, rows: int = 100) -> Point:
+def point(subject: Subject, seed: int, data: Checked | None = None, rows: Rows = 100) -> Point:
     """A point: parameters and noise are drawn, and so are data from the prior where none are given.
 
-    `data` have passed `ppc.inference.data.check`; the batch is their first `rows`. Data arguments
-    that nobody gives lie in (0.05, 0.95), and integers among them are 0 or 1.
+    `data` have passed `ppc.inference.data.check`; the batch is their first `rows`, of each plate.
+    Data arguments that nobody gives lie in (0.05, 0.95), and integers among them are 0 or 1.
 
     Of several points that with the smallest gradient is taken. Raises DataError where the loss or
     its gradient is not finite, or float32 does not hold it, at any of them.
@@ -137,7 +138,7 @@ def largest(results: Results) -> float:
     return max(sizes) if np.isfinite(sizes).all() else np.inf
 
 
-def _point(subject: Subject, rng: np.random.Generator, data: Checked | None, rows: int) -> Point:
+def _point(subject: Subject, rng: np.random.Generator, data: Checked | None, rows: Rows) -> Point:
     loss = subject.loss
     if data is None:
         machine = Machine(loss, {})
@@ -148,11 +149,15 @@ def _point(subject: Subject, rng: np.random.Generator, data: Checked | None, row
         columns, sizes, lengths = dict(data.arrays), dict(data.sizes), {}
         sizes |= {n: v or 3 for n, v in subject.program.hypers.items() if n not in sizes}
     batch = {}
+
+    def most(plate: str) -> int:
+        return rows if isinstance(rows, int) else rows[plate]
+
     subsampled = {axis.name for axis in loss.axes if axis.subsampled}
     for name, type_ in entries(subject.model).items():
         if name in columns:
             cut = tuple(
-                slice(lengths.get(axis, rows)) if axis in subsampled else slice(None)
+                slice(lengths.get(axis, most(axis))) if axis in subsampled else slice(None)
                 for axis in type_.axes
             )
             batch[name] = _single(columns[name][cut])
@@ -229,8 +234,8 @@ def _arguments(
     for whole in {"batch", "data"} & taken:
         given[whole] = module.prepare(*(at.inputs[c.name] for c in program.columns if c.given))
     if "weight" in taken:
-        assert program.weight is not None
-        given["weight"] = array(at.inputs[program.weight])
+        weights = [array(at.inputs[name]) for name in program.weights.values()]
+        given["weight"] = weights[0] if len(weights) == 1 else module.Plates(*weights)
     return given
 
 
@@ -241,7 +246,7 @@ def _filled(cls: Any, leaf: Callable[[str], Any], group: str = "") -> Any:
         if not hasattr(kind, "_fields"):
             fields.append(leaf(group + name))
         else:  # a layer's fields are named after it; `shared` and `rows` only sort parameters
-            inner = group if name in ("shared", "rows") else f"{name}."
+            inner = group if name.split("_")[0] in ("shared", "rows") else f"{name}."
             fields.append(_filled(kind, leaf, inner))
     return cls(*fields)
 

@@ -49,7 +49,7 @@ def _sizes(it: Emitted) -> dict[str, int]:
 
 def _batches(it: Emitted) -> int:
     """The steps of an epoch."""
-    return 1 if it.program.batch is None else -(-ROWS // BATCH)
+    return -(-ROWS // BATCH) if it.program.batches else 1
 
 
 def _columns(it: Emitted, rows: int = ROWS) -> list[Array]:
@@ -66,7 +66,7 @@ def _columns(it: Emitted, rows: int = ROWS) -> list[Array]:
 
 
 def _fit(it: Emitted, data: Any, seed: int = 0, *, rows: int = BATCH, **options: Any) -> Any:
-    if it.program.batch is not None:
+    if it.program.batches:
         options["batch_size"] = rows
     if it.program.hypers:
         options["sizes"] = it.module.Sizes(**it.sizes)
@@ -113,7 +113,7 @@ def _adam(it: Emitted, data: Mapping[str, Array]) -> tuple[dict[str, Array], Arr
 
 def _weights(it: Emitted) -> dict[str, Array]:
     """Those of a batch that is all rows."""
-    return {} if it.program.weight is None else {it.program.weight: np.ones(ROWS)}
+    return {name: np.ones(ROWS) for name in it.program.weights.values()}
 
 
 def _total(graph: Graph, inputs: Mapping[str, Array], wrt: list[str]) -> tuple[Any, Any]:

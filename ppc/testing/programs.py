@@ -117,7 +117,7 @@ def _filled(cls: Any, leaf: Callable[[str], Any], group: str = "") -> Any:
         if not hasattr(kind, "_fields"):
             fields.append(leaf(group + name))
         else:  # a layer's fields are named after it; `shared` and `rows` only sort parameters
-            inner = group if name in ("shared", "rows") else f"{name}."
+            inner = group if name.split("_")[0] in ("shared", "rows") else f"{name}."
             fields.append(_filled(kind, leaf, inner))
     return cls(*fields)
 
@@ -275,8 +275,8 @@ def _of_loss(it: Emitted, at: Point, arrays: Mapping[str, Any]) -> dict[str, Any
     taken = inspect.signature(it.module.loss_terms).parameters
     given: dict[str, Any] = {"noise": it.module.Noise(*(arrays[n.name] for n in program.noise))}
     given["batch" if "batch" in taken else "data"] = it.module.prepare(*at.data.values())
-    if it.program.weight is not None:
-        given["weight"] = arrays[it.program.weight]
+    for name in it.program.weights.values():
+        given["weight"] = arrays[name]  # the models of the kit have one plate
     return {name: x for name, x in given.items() if name in taken}
 
 

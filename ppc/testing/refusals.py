@@ -142,7 +142,7 @@ def refuses_to_run(backend: Backend, part: str) -> str:
     if part == "sample_chains":
         settings = ChainSettings("nuts", 0.1, 1, 1, 1, False, 0.8)
         return _refused(backend, lambda: less.chains(module, {}, {}, {}, settings, 0))
-    own = FitSettings(models.program("mean"), 0, 1, None, 0.1, object(), {}, None)
+    own = FitSettings(models.program("mean"), 0, 1, {}, 0.1, object(), {}, None)
     return _refused(backend, lambda: less.fit(module, {}, own))
 
 

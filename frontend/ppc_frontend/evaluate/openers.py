@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -73,11 +74,14 @@ def _open_plate(
             others = ((plate.span, "the outer one is opened here"),)
             ctx.refuse(wrong.NestedPlate(span=ctx.span, plate=name, others=others))
     sites.open_axis(ctx, Axis(name, size=length))
+    if function == _DATAMODEL:
+        ctx.builder.axes[name] = replace(ctx.builder.axes[name], datamodel=True)
     ctx.plates.append(Plate(name, ctx.span))
 
 
+_DATAMODEL = "inf.datamodel"
 _OPENERS: dict[str, Callable[..., None]] = {
-    "ppc.datamodel": partial(_open_plate, "inf.datamodel", "size=None, name=None"),
+    "ppc.datamodel": partial(_open_plate, _DATAMODEL, "size=None, name=None"),
     "ppc.plate": partial(_open_plate, "inf.plate", "name, size=None"),
     "ppc.mask": _open_mask,
 }

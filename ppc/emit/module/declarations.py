@@ -8,12 +8,13 @@ from ppc.emit import tree
 from ppc.emit.module import templates
 from ppc.emit.module.interface import Interface
 from ppc.emit.program import Column, NoiseArray, Parameter
-from ppc.emit.quote import statements
+from ppc.emit.quote import Hole, statements
 from ppc.emit.tree import (
     AnnAssign,
     Assign,
     ClassDef,
     Constant,
+    Expr,
     Name,
     Stmt,
     call,
@@ -47,32 +48,41 @@ def declarations(io: Interface) -> list[Stmt]:
         statements(
             templates.PLAN,
             batched=io.batched,
+            several=io.several,
             sized=bool(p.hypers),
             rowwise=io.rowwise,
             packed=io.packed,
             opt_state=io.opt_state,
             optimizer=io.loop.optimizer,
-            **({"own_state": io.loop.opt_state} if io.rowwise else {}),
+            **_plan_holes(io),
         )
     )
     return body
 
 
+def _plan_holes(io: Interface) -> dict[str, Hole]:
+    """The holes of `Plan` and its kin that depend on what is batched."""
+    found: dict[str, Hole] = {}
+    if io.rowwise:
+        states = [AnnAssign(Name(part), io.loop.opt_state) for part in io.parts]
+        found["own_states"] = states
+    if io.several:
+        fields = [AnnAssign(Name(own), Name("Any")) for own in io.plates.values()]
+        sizes: dict[str, Expr] = {p: Constant(n) for p, n in io.program.batch_sizes.items()}
+        found |= {"fields": fields, "sizes": io.of_plates(sizes)}
+    return found
+
+
 def param_types(io: Interface) -> list[Stmt]:
     """`Params`; parameters with a row for each datum stand apart."""
-    fields: dict[bool, list[Stmt]] = {True: [], False: []}
+    fields: dict[str, list[Stmt]] = {part: [] for part in io.parts}
     for group, own in io.groups.items():
-        rows = any(p.rows is not None for p in own.values())
-        fields[rows].append(param_field(io, group, own))
+        fields[io.part(group)].append(param_field(io, group, own))
     if not io.rowwise:
-        return [named_tuple("Params", fields[False])]
+        return [named_tuple("Params", fields["shared"])]
     return [
-        named_tuple("Shared", fields[False]),
-        named_tuple("Rows", fields[True]),
-        named_tuple(
-            "Params",
-            [AnnAssign(Name(f), Name(f.capitalize())) for f in ("shared", "rows")],
-        ),
+        *(named_tuple(name, fields[part]) for part, name in io.parts.items()),
+        named_tuple("Params", [AnnAssign(Name(f), Name(own)) for f, own in io.parts.items()]),
     ]
 
 

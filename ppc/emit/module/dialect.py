@@ -26,18 +26,21 @@ def _nothing(body: Sequence[Stmt]) -> list[Stmt]:
 class Form:
     """How the parameters stand in the loop. All texts are templates of `ppc.emit.quote`."""
 
-    step: str  # the body of a step; holes: inputs, args
+    step: str  # the body of a step; holes: inputs, args; local, moved, updates, own, own_states
     params: str  # the parameters in it, where noise is drawn that depends on them
-    functions: str = ""  # what it calls
+    functions: str = ""  # what it calls; holes: several, once, rows_type, places_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batches:
     """Steps that see some of the rows."""
 
-    taken: Callable[[Expr, int], Expr]  # the `rows` of an array, along an axis
+    taken: Callable[[Expr, int, Expr], Expr]  # of an array along an axis, these rows
     range: Callable[[Expr], Expr]  # 0, 1, ...
-    functions: str  # `take`, `batch_rows`; holes: gathered, rows_key
+    transpose: Callable[[Expr, Expr], Expr]  # an array with its dimensions in this order
+    functions: str  # `take`, `batch_rows`; holes: several, gathered, order, rows_key or orders
+    order: str  # the rows at a `position` of the order, by `seed` and `epoch`
+    meeting: str  # `take_rows`, by which batches of several plates are taken; hole: several
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ class Loop:
     adam: str  # what makes Adam from a learning rate
     optimizers: str = ""  # what defines these types, if the program has to
     elements: str  # adds to `elements` the numbers of noise that a step reads
-    block: str  # `run_block`; holes: step; batched, packed where there are such forms
+    block: str  # `run_block`; holes: step; batched, packed, moved where there are such forms
     block_steps: int  # in a block at most: so many that its call costs little beside them
     donates: bool  # whether `run_block` reuses the memory of the state that it takes
     compiled: Callable[[Expr], Expr]  # a function, compiled

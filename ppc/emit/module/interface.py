@@ -37,6 +37,9 @@ class Interface:
     fields: dict[str, str] = field(init=False)  # field of Params by parameter or layer
     columns: dict[str, str] = field(init=False)  # field of Data by array
     noises: dict[str, str] = field(init=False)  # field of Noise by noise node
+    plates: dict[str, str] = field(init=False)  # field of Plates by batched plate
+    # The parts of Params with a row for each datum: by plates, their field and its class.
+    row_groups: dict[tuple[str, ...], tuple[str, str]] = field(init=False)
     init_args: tuple[Expr, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
@@ -59,21 +62,41 @@ class Interface:
         self.noises = {
             n.name: fields_of_noise.fresh(n.site.replace(".", "_")) for n in program.noise
         }
+        fields_of_plates = Names()
+        self.plates = {plate: fields_of_plates.fresh(plate) for plate in program.batches}
+        self.row_groups = {}
+        for p in program.parameters:
+            if p.rows and tuple(p.rows) not in self.row_groups:
+                own = "_".join(["rows", *(self.plates[plate] for plate in p.rows)])
+                name = own.replace("_", " ").title().replace(" ", "")
+                found = (own, self.names.fresh(name)) if self.several else ("rows", "Rows")
+                self.row_groups[tuple(p.rows)] = found
 
     @property
     def batched(self) -> bool:
         """Whether a step sees a batch of rows."""
-        return self.program.batch is not None
+        return bool(self.program.batches)
+
+    @property
+    def several(self) -> bool:
+        """Whether it sees batches of several plates."""
+        return len(self.program.batches) > 1
+
+    @property
+    def moved(self) -> bool:
+        """Whether the rows of some parameters are not their leading dimensions."""
+        return any(tuple(p.rows.values()) != tuple(range(len(p.rows)))
+                   for p in self.program.parameters)  # fmt: skip
 
     @property
     def packed(self) -> bool:
         """Small parameters are one vector in the loop; each leaf would cost its own kernels."""
-        small = all(len(p.shape) <= 1 and p.rows is None for p in self.program.parameters)
+        small = all(len(p.shape) <= 1 and not p.rows for p in self.program.parameters)
         return small and self.loop.packed is not None
 
     @property
     def rowwise(self) -> bool:
-        """Whether some parameters have a row for each datum of the batched plate."""
+        """Whether some parameters have a row for each datum of a batched plate."""
         return self.program.rowwise
 
     @property
@@ -96,7 +119,8 @@ class Interface:
     def first_state(self) -> Expr:
         """The state of the optimiser before the first step, of `params`."""
         if self.rowwise:
-            return expression("OptState(*map(plan.optimizer.init, params))")
+            own = "rows_first(params)" if self.moved else "params"
+            return expression(f"OptState(*map(plan.optimizer.init, {own}))")
         own = "pack(params, plan)[0]" if self.packed else "params"
         return expression(f"plan.optimizer.init({own})")
 
@@ -109,8 +133,17 @@ class Interface:
         """The path of the tuple that holds a parameter or a layer."""
         if not self.rowwise:
             return "params"
-        rows = any(p.rows is not None for p in self.groups[group].values())
-        return "params.rows" if rows else "params.shared"
+        return f"params.{self.part(group)}"
+
+    def part(self, group: str) -> str:
+        """The field of `Params` that a parameter or a layer stands in, where there are parts."""
+        plates = next((tuple(p.rows) for p in self.groups[group].values() if p.rows), None)
+        return "shared" if plates is None else self.row_groups[plates][0]
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The fields of `Params` and their classes, where some parameters have rows."""
+        return {"shared": "Shared", **dict(self.row_groups.values())}
 
     def path(self, name: str) -> str:
         """Where a parameter stands: `params.nn1_0.kernel`."""
@@ -155,22 +188,37 @@ class Interface:
             fields.setdefault(self.where(group), []).append((self.fields[group], value))
         if not self.rowwise:
             return Call(Name("Params"), (), tuple(fields["params"]))
-        parts = [Call(Name(f.capitalize()), (), tuple(fields.get(f"params.{f}", ())))
-                 for f in ("shared", "rows")]  # fmt: skip
+        parts = [Call(Name(name), (), tuple(fields.get(f"params.{part}", ())))
+                 for part, name in self.parts.items()]  # fmt: skip
         return Call(Name("Params"), tuple(parts))
 
     @property
     def rest(self) -> tuple[tuple[str, Expr], ...]:
         """The parameters of the loss besides parameters and noise, with their types."""
         if self.batched:
-            return (("batch", Name("Data")), ("weight", self.dialect.array))
+            weight = Name("Plates") if self.several else self.dialect.array
+            return (("batch", Name("Data")), ("weight", weight))
         return (("data", Name("Data")),)
 
+    def of_plate(self, what: str, plate: str) -> Expr:
+        """What a name has for a plate: `weight`, or `weight.users` where there are several."""
+        return dotted(f"{what}.{self.plates[plate]}" if self.several else what)
+
+    def of_plates(self, values: Mapping[str, Expr]) -> Expr:
+        """The value of the only plate, or `Plates(...)` with one for each."""
+        if not self.several:
+            return next(iter(values.values()))
+        fields = tuple((own, values[plate]) for plate, own in self.plates.items())
+        return Call(Name("Plates"), (), fields)
+
     def rows_expr(self) -> Expr:
-        """The number of rows of the batched plate."""
-        column = next(c for c in self.program.columns if c.rows is not None)
-        assert column.rows is not None
-        return Subscript(dotted(f"data.{self.columns[column.name]}.shape"), Constant(column.rows))
+        """The number of rows of each batched plate."""
+        found: dict[str, Expr] = {}
+        for plate in self.program.batches:
+            column = next(c for c in self.program.columns if plate in c.rows)
+            shape = dotted(f"data.{self.columns[column.name]}.shape")
+            found[plate] = Subscript(shape, Constant(column.rows[plate]))
+        return self.of_plates(found)
 
     def size_flags(self) -> dict[str, str]:
         """The option of the command for each size that the data do not fix."""
@@ -181,5 +229,6 @@ class Interface:
 
     def batch_size_text(self, size: Size) -> str:
         """A size for a comment; the rows of a batch are M."""
-        rows = self.program.rows
-        return str(size.substitute({rows: "M"} if rows else {}))
+        rows = self.program.rows.items()
+        names = {name: f"M_{self.plates[p]}" if self.several else "M" for p, name in rows}
+        return str(size.substitute(names))

@@ -45,8 +45,8 @@ def in_program(dialect: Dialect, program: Program) -> dict[str, Need]:
     graphs |= {f"`{name}`": graph for name, graph in program.functions.items()}
     found = in_graphs(dialect, graphs)
     loop = dialect.loop
-    batched = {c.name for c in program.columns if c.rows is not None}
-    rowwise = {p.name for p in program.parameters if p.rows is not None}
+    batched = {c.name for c in program.columns if c.rows}
+    rowwise = {p.name for p in program.parameters if p.rows}
     forms = {
         "a loop that fits": (loop is None, {d.name for d in program.loss.data}),
         "batches of the rows": (loop is not None and loop.batches is None, batched),

@@ -104,7 +104,12 @@ def loss(io: Interface) -> list[Stmt]:
     doc = "The negative evidence lower bound, one draw of the guide, by site."
     if own:
         doc = f"The loss `{own}`, at one draw of the guide."
-    if io.batched:
+    if io.several:
+        doc += (
+            "\n\nweight has f32[M] of each plate: the number of its batches for a row of the data"
+            "\nand 0 for padding, so that the mean over an epoch is the full loss."
+        )
+    elif io.batched:
         doc += (
             "\n\nweight f32[M] is the number of batches for a row of the data and 0 for padding,"
             "\nso that the mean over an epoch is the full loss."
@@ -127,16 +132,16 @@ def loss_scope(io: Interface, graph: Graph) -> Scope:
     inputs |= {name: dotted(f"noise.{own}") for name, own in io.noises.items()}
     rows = io.program.rows
     roots: list[Root] = []
-    if io.program.weight and rows:
-        inputs[io.program.weight] = Name("weight")
-        roots.append(Root(Name("weight"), (Size.of(rows),)))
+    for plate, weight in io.program.weights.items():
+        inputs[weight] = io.of_plate("weight", plate)
+        roots.append(Root(inputs[weight], (Size.of(rows[plate]),)))
     for c in io.program.columns:
         shape = list(c.shape)
-        if rows and c.rows is not None:
-            shape[c.rows] = Size.of(rows)
+        for plate, at in c.rows.items():
+            shape[at] = Size.of(rows[plate])
         roots.append(Root(dotted(f"{data}.{io.columns[c.name]}"), tuple(shape)))
     roots += [Root(io.param(p.name), p.shape) for p in io.program.parameters
-              if p.rows is None]  # fmt: skip
+              if not p.rows]  # fmt: skip
     return Scope(io.dialect, graph, io.names.nested(), inputs, roots, {})
 
 
@@ -163,8 +168,8 @@ def noise(io: Interface) -> list[Stmt]:
     names = io.names.nested()
     names.reserve("block", "length")
     sizes = io.hyper_sizes("plan.sizes")
-    if io.program.rows:
-        sizes[io.program.rows] = dotted("plan.width")
+    for plate, rows in io.program.rows.items():
+        sizes[rows] = io.of_plate("plan.width", plate)
     finder = Sizer(names, io.data_roots(), sizes)
     fields: list[tuple[str | None, Expr]] = []
     for n in io.program.noise:

@@ -66,7 +66,7 @@ def header(io: Interface) -> str:
         "",
     ]
     for name, size in p.plates:
-        note = "in batches that differ by at most one row" if name == p.batch else "all at once"
+        note = "in batches that differ by at most one row" if name in p.batches else "all at once"
         lines.append(f"Plate  {name}  {'' if size == name else f'of size {size}, '}{note}")
     rows = [(s.name, s.type, s.role, s.distribution, s.note) for s in p.sites]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import textwrap
 
 from ppc.emit import host
-from ppc.emit.keys import site_key
-from ppc.emit.module import templates
+from ppc.emit.module import by_rows, templates
 from ppc.emit.module.declarations import dims
-from ppc.emit.module.dialect import Batches
 from ppc.emit.module.interface import Interface
 from ppc.emit.module.scope import Root, Scope, Sizer, function
 from ppc.emit.names import identifier
@@ -20,7 +18,6 @@ from ppc.emit.tree import (
     Dict,
     Expr,
     ExprStmt,
-    Hex,
     Name,
     Param,
     Return,
@@ -50,9 +47,7 @@ def loop(io: Interface) -> list[Stmt]:
         callback=templates.CALLBACK[own.donates],
         first_state=io.first_state,
         elements=statements(own.elements),
-        batch_size_param=[
-            Param("batch_size", Name("int"), Constant(io.program.fit.batch_size), "keyword")
-        ] if io.batched else [],
+        batch_size_param=_batch_size_param(io),
         sizes_param=[Param("sizes", Name("Sizes"), io.sizes_param().default, "keyword")]
         if sized else [],
         sizes_arg=sizes_arg,
@@ -60,22 +55,54 @@ def loop(io: Interface) -> list[Stmt]:
         init_args=io.init_args,
         checks=equality_checks(io),
         rate=Constant(io.program.fit.learning_rate),
-        **({"rows": io.rows_expr()} if io.batched else {}),
+        **_batches(io),
     )  # fmt: skip
-    step = statements(io.form.step, inputs=step_inputs(io, io.form.params), args=_args(io))
-    forms = {"batched": (batches, io.batched), "packed": (own.packed, io.packed)}
+    step = statements(
+        io.form.step,
+        inputs=step_inputs(io, io.form.params),
+        args=_args(io),
+        **(by_rows.step(io) if io.rowwise else {}),
+    )
+    forms = {
+        "batched": (batches, io.batched),
+        "packed": (own.packed, io.packed),
+        "moved": (None if io.packed else own.rowwise, io.moved),
+    }
     asked = {name: on for name, (form, on) in forms.items() if form is not None}
     body += statements(own.block, step=step, **asked)
-    body += statements(io.form.functions)
-    if io.batched and batches is not None:
-        rows_key = Hex(site_key("rows of the data"))
-        body += statements(batches.functions, gathered=gathered(io, batches), rows_key=rows_key)
+    if not io.rowwise:
+        body += statements(io.form.functions)
+    body += by_rows.functions(io)
     return [*body, *explain(io), *statements(own.functions)]
+
+
+def _batch_size_param(io: Interface) -> list[Param]:
+    """The parameter `batch_size` of `fit`."""
+    if io.several:
+        return [Param("batch_size", Name("Plates"), Name("BATCH_SIZE"), "keyword")]
+    sizes = io.program.batch_sizes.values()
+    return [Param("batch_size", Name("int"), Constant(n), "keyword") for n in sizes]
+
+
+def _batches(io: Interface) -> dict[str, Expr]:
+    """What `fit` and `block_steps` compute of the plates that make batches."""
+    if not io.batched:
+        return {}
+    each = "Plates(*(-(-a // b) for a, b in zip(n, batch_size, strict=True)))"
+    return {
+        "rows": io.rows_expr(),
+        "batches": expression(each if io.several else "-(-n // batch_size)"),
+        "of_epoch": expression("math.prod(plan.batches)" if io.several else "plan.batches"),
+        "depth": Constant(len(io.program.batches)),
+        "width": expression("math.prod(plan.width)" if io.several else "plan.width"),
+    }
 
 
 def explain(io: Interface) -> list[Stmt]:
     """The function that finds the site whose term is not finite."""
-    params = "local = state.params._replace(rows=take_rows(state.params.rows, rows[i]))"
+    params = statements("params = state.params")
+    if io.rowwise:
+        params = [Assign(Name("local"), by_rows.local(io, "state.params", moved=False))]
     own = "local" if io.rowwise else "params"
     batches = io.loop.batches
     return statements(
@@ -83,7 +110,7 @@ def explain(io: Interface) -> list[Stmt]:
         array=io.dialect.array,
         batched=io.batched,
         drawn=io.drawn,
-        params=statements(params if io.rowwise else "params = state.params"),
+        params=params,
         own=Name(own),
         inputs=step_inputs(io, own),
         args=_args(io),
@@ -106,7 +133,7 @@ def step_inputs(io: Interface, params: str) -> list[Stmt]:
     """The statements of a step that make the arguments of the loss."""
     body = statements("step_noise = _at(noise, i)")
     if io.batched:
-        body += statements("batch, weight = take(data, rows[i], plan)")
+        body += statements("batch, weight = take(data, __rows__, plan)", rows=by_rows.of_step(io))
     if io.drawn:
         body += statements(
             "step_noise = draw_rest(__params__, step_noise, *__rest__, __key__)",
@@ -115,17 +142,6 @@ def step_inputs(io: Interface, params: str) -> list[Stmt]:
             key=io.dialect.fold_in(Name("key"), expression("first + i")),
         )
     return body
-
-
-def gathered(io: Interface, batches: Batches) -> Expr:
-    """`Data(...)` with the rows of a batch."""
-    fields = []
-    for c in io.program.columns:
-        array = dotted(f"data.{io.columns[c.name]}")
-        if c.rows is not None:
-            array = batches.taken(array, c.rows)
-        fields.append((io.columns[c.name], array))
-    return Call(Name("Data"), (), tuple(fields))
 
 
 def equality_checks(io: Interface) -> list[Stmt]:
@@ -148,7 +164,8 @@ def files(io: Interface) -> list[Stmt]:
     own = io.loop
     options: dict[str, Expr] = {}
     if io.batched:
-        options["batch_size"] = expression('options["batch_size"]')
+        given = "batch_size" if io.several else 'options["batch_size"]'
+        options["batch_size"] = expression(given)
     if io.program.hypers:
         options["sizes"] = Name("sizes")
     return [
@@ -166,6 +183,7 @@ def files(io: Interface) -> list[Stmt]:
             devices=Tuple(tuple(map(Constant, io.dialect.devices))),
             wide="float64" in io.dialect.floats,
             batched=io.batched,
+            batch_options=batch_options(io),
             sizes_arg=(Name("sizes"),) if io.program.hypers else (),
             options_arg=options,
             own_packed_arg=packed_arg(io, "True"),
@@ -174,7 +192,7 @@ def files(io: Interface) -> list[Stmt]:
             model=io.program.name,
             data_help=_data_help(io),
             **_defaults(io),
-            **({"rows": io.rows_expr()} if io.batched else {}),
+            **({"rows": io.rows_expr(), "several": io.several} if io.batched else {}),
         ),
     ]
 
@@ -214,10 +232,24 @@ def _defaults(io: Interface) -> dict[str, Expr | str]:
     """What the command does unless it is told otherwise, as values and in words."""
     fit = io.program.fit
     named = {"epochs": fit.epochs, "rate": fit.learning_rate}
-    if io.batched:
-        named["batch"] = fit.batch_size
+    if io.batched and not io.several:
+        named["batch"] = next(iter(io.program.batch_sizes.values()))
     values: dict[str, Expr | str] = {name: Constant(value) for name, value in named.items()}
-    return values | {f"{name}_text": str(value) for name, value in named.items()}
+    return values | {f"{n}_text": str(value) for n, value in named.items() if n != "batch"}
+
+
+def batch_options(io: Interface) -> list[Stmt]:
+    """An option for the rows of a batch, of each plate that has batches."""
+    body: list[Stmt] = []
+    for plate, size in io.program.batch_sizes.items():
+        own = io.plates[plate]
+        of = f" of {own}" if io.several else ""
+        body += statements(
+            "add(__flag__, type=_positive, help=__text__)",
+            flag=Constant(f"--batch-size-{own}" if io.several else "--batch-size"),
+            text=Constant(f"rows{of} of a batch (default: {size})"),
+        )
+    return body
 
 
 def load_data(io: Interface) -> Stmt:

@@ -43,6 +43,7 @@ _IMPORTS: Mapping[str, Import | ImportFrom] = {
     },
     "np": Import("numpy", "np"),
     "Callable": ImportFrom("collections.abc", (("Callable", None),)),
+    "Any": ImportFrom("typing", (("Any", None),)),
     "NamedTuple": ImportFrom("typing", (("NamedTuple", None),)),
     "special": host.IMPORTS["special"],
 }
@@ -53,7 +54,7 @@ MODULE_NAMES = (
     "plan posterior predict predict_mean prepare read_csv read_data read_npz "
     "REPLAY_BLOCKS Rows run_block run_command sample_prior save_fit Shared SIZES Sizes sizes "
     "stalled start_fit State take take_rows unconstrain unconstrained_log_density update_rows "
-    "weight check_out"
+    "weight check_out Plates BATCH_SIZE rows_first rows_back"
 ).split()
 
 

@@ -15,8 +15,7 @@ PLAN = '''
 if __rowwise__:
 
     class OptState(NamedTuple):
-        shared: __own_state__
-        rows: __own_state__
+        __own_states__
 
 
 class State(NamedTuple):
@@ -24,24 +23,48 @@ class State(NamedTuple):
     opt_state: __opt_state__
 
 
+if __several__:
+
+    class Plates(NamedTuple):
+        """Something for each plate of which a step sees a batch of the rows."""
+
+        __fields__
+
+
+    BATCH_SIZE = __sizes__  # the most rows of a batch
+
+
 class Plan(NamedTuple):
     """What the compiled loop depends on, besides the shapes of the data."""
 
     optimizer: __optimizer__
     if __batched__:
-        n: int  # rows of the data
-        batches: int  # in an epoch
+        if __several__:
+            n: Plates  # rows of the data
+            batches: Plates  # of each plate; an epoch meets every combination of them
+        else:
+            n: int  # rows of the data
+            batches: int  # in an epoch
     if __sized__:
         sizes: Sizes
     if __packed__:
         packed: bool = False  # whether the optimiser may see all parameters as one vector
 
     if __batched__:
+        if __several__:
 
-        @property
-        def width(self) -> int:
-            """The rows of a batch, padding included."""
-            return -(-self.n // self.batches)
+            @property
+            def width(self) -> Plates:
+                """The rows of a batch, padding included."""
+                pairs = zip(self.n, self.batches, strict=True)
+                return Plates(*(-(-n // batches) for n, batches in pairs))
+
+        else:
+
+            @property
+            def width(self) -> int:
+                """The rows of a batch, padding included."""
+                return -(-self.n // self.batches)
 
 
 class Fit(NamedTuple):
@@ -83,11 +106,11 @@ def fit(
         plan = Plan(
             optimizer or __adam__(learning_rate),
             n,
-            -(-n // batch_size),
+            __batches__,
             *__sizes_arg__,
             **__packed_arg__,
         )
-        total = epochs * plan.batches
+        total = epochs * __of_epoch__
     else:
         plan = Plan(optimizer or __adam__(learning_rate), *__sizes_arg__, **__packed_arg__)
         total = epochs
@@ -130,8 +153,8 @@ def start_fit(key: __array__, data: Data, plan: Plan) -> Fit:
 def block_steps(data: Data, plan: Plan) -> int:
     """The steps of a block, which share one draw of noise."""
     if __batched__:
-        row = sum(math.prod(column.shape[1:]) for column in data)
-        elements = plan.width * row
+        row = sum(math.prod(column.shape[__depth__:]) for column in data)
+        elements = __width__ * row
     else:
         elements = 1
     __elements__
@@ -326,8 +349,7 @@ def main() -> None:
     add = parser.add_argument
     add("data", help="file with the data")
     add("--epochs", type=_positive, default=__epochs__, help="in all (default: __epochs_text__)")
-    if __batched__:
-        add("--batch-size", type=_positive, help="rows of a batch (default: __batch_text__)")
+    __batch_options__
     add("--learning-rate", type=_rate, help="of Adam (default: __rate_text__)")
     add("--seed", type=_seed, help="of all that is random (default: 0)")
     add("--out", default="fit.npz", help="where to write the fit (default: fit.npz)")
@@ -359,18 +381,37 @@ def run_command(args: argparse.Namespace) -> str:
         "seed": _option(args, saved, "seed", 0),
     }
     if __batched__:
-        n = __rows__
-        size = _option(args, saved, "batch_size", min(__batch__, n))
-        options |= {"batch_size": size, "rows": n}
-        if size > n:
-            raise ValueError(f"a batch of {size} rows, but the data have {n}")
-        if int(saved.get("rows", n)) != n:
-            found = saved["rows"]
-            raise ValueError(f"{args.resume} was fitted to {found} rows, not to {n}")
-        batches = -(-n // size)
-        plan = Plan(
-            __adam__(options["learning_rate"]), n, batches, *__sizes_arg__, **__own_packed_arg__
-        )
+        if __several__:
+            n, found = __rows__, []
+            for plate, rows, most in zip(Plates._fields, n, BATCH_SIZE, strict=True):
+                size = _option(args, saved, f"batch_size_{plate}", min(most, rows))
+                options |= {f"batch_size_{plate}": size, f"rows_{plate}": rows}
+                if size > rows:
+                    raise ValueError(f"a batch of {size} rows, but {plate} has {rows}")
+                before = int(saved.get(f"rows_{plate}", rows))
+                if before != rows:
+                    text = f"fitted to {before} rows of {plate}, not to {rows}"
+                    raise ValueError(f"{args.resume} was {text}")
+                found.append(size)
+            batch_size = Plates(*found)
+            each = Plates(*(-(-a // b) for a, b in zip(n, batch_size, strict=True)))
+            batches = math.prod(each)
+            plan = Plan(
+                __adam__(options["learning_rate"]), n, each, *__sizes_arg__, **__own_packed_arg__
+            )
+        else:
+            n = __rows__
+            size = _option(args, saved, "batch_size", min(__batch__, n))
+            options |= {"batch_size": size, "rows": n}
+            if size > n:
+                raise ValueError(f"a batch of {size} rows, but the data have {n}")
+            if int(saved.get("rows", n)) != n:
+                found = saved["rows"]
+                raise ValueError(f"{args.resume} was fitted to {found} rows, not to {n}")
+            batches = -(-n // size)
+            plan = Plan(
+                __adam__(options["learning_rate"]), n, batches, *__sizes_arg__, **__own_packed_arg__
+            )
     else:
         batches = 1
         plan = Plan(__adam__(options["learning_rate"]), *__sizes_arg__, **__own_packed_arg__)
