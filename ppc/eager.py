@@ -447,7 +447,7 @@ def _full_parameters(recording: Recording, site: Sample, row: Distribution) -> d
         event = parameter.event_rank if parameter else 0
         own = value.type.shape[value.type.rank - event :]
         if set(site.type.axes) - set(value.type.axes) or (event and value.type.rank > event):
-            value = functions.on_plates(builder, value, site, (*batch, *own))
+            value = functions.on_plates(value, site, (*batch, *own))
         full[name] = value
     return full
 

@@ -13,7 +13,7 @@ from ppc.diagnostics.notes import (
     Note,
     Prepared,
 )
-from ppc.ir.nodes import Graph, Param, Sample, is_random
+from ppc.ir.nodes import Graph, Param, Sample, is_random, mask_node
 from ppc.ir.types import Axis
 from ppc.objective.support import in_words
 
@@ -50,6 +50,8 @@ def _site(site: Sample, c: Compilation) -> list[str]:
         f"site {site.name}, {site.role}{place}",
         f"  model   {site.distribution}, {site.type}, on the {in_words(model, site)}",
     ]
+    if mask_node(site):
+        lines.append("  counts  where the condition holds that it stands under")
     own = next((q for q in guide.samples if q.name == site.name), None)
     if site.role == "observed":
         if own is not None:
@@ -70,7 +72,8 @@ def _quantity(site: Sample) -> list[str]:
         "factor": "  term    minus its value",
         "deterministic": "  recorded: in the results, not in the loss",
     }
-    return [f"{site.role} {site.name}, {site.type}{place}", said[site.role]]
+    counts = ["  counts  where the condition holds that it stands under"] if mask_node(site) else []
+    return [f"{site.role} {site.name}, {site.type}{place}", *counts, said[site.role]]
 
 
 _ESTIMATES = ("exact-kl", "drawn-no-closed-form", "drawn-own-noise")

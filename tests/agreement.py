@@ -1,7 +1,7 @@
 """The table of differences between backends: `python tests/agreement.py` finds it anew.
 
-It writes agreement.json, from which the page docs/comparing.md is filled. A minute or four, or a few
-seconds for some models: `python tests/agreement.py NAME ...`.
+It writes agreement.json, from which the page docs/comparing.md is filled. A minute or four, or a
+few seconds for some models: `python tests/agreement.py NAME ...`.
 """
 
 from __future__ import annotations

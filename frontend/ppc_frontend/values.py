@@ -141,6 +141,15 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Ragged:
+    """`range(start, stop)` where `stop` is an integer of the graph, as `length[d]` is."""
+
+    start: Size
+    stop: Value
+    described = "a range whose end is no known number"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Together:
     """`zip(*parts)` of values that are not lists."""
 

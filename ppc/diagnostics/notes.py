@@ -100,9 +100,13 @@ class LoopVectorised(Note):
 
     code: ClassVar[str] = "loop-vectorised"
     plate: str
+    until: str = ""  # the number of rounds of a row, where rows differ
 
     def message(self) -> str:
-        return f"the loop over {self.about} is vectorised along the plate {self.plate}"
+        words = f"the loop over {self.about} is vectorised along the plate {self.plate}"
+        if self.until:
+            words += f", as long as the longest row; rounds from {self.until} on do not count"
+        return words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

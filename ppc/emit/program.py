@@ -18,7 +18,7 @@ from ppc.ir.nodes import Data, Graph, Noise, Op, Param, Sample, is_named, is_ran
 from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType
-from ppc.objective import functions, unconstrained
+from ppc.objective import counts, functions, unconstrained
 from ppc.objective.functions import Query
 from ppc.objective.support import supports
 from ppc.passes import layout
@@ -119,8 +119,9 @@ def assemble(c: Compilation) -> Program:
         raise CompileError(NothingToFit(model=model.name, guide=guide.name))
     batched = tuple(axis.name for axis in typed.axes if axis.subsampled)
     given = tuple(s.name for s in model.samples if s.role == "observed")
-    checks = supports(model, (*given, *(d.name for d in model.data)))
-    counted = functions.counted(model, given)
+    arguments = tuple(data.name for data in model.data)
+    checks = supports(model, (*given, *arguments))
+    counted = counts.counted(model, (*given, *arguments))
     columns = tuple(
         _columns(c, batched, [*(graph for graph, _ in checks.values()), *counted.values()])
     )

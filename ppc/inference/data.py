@@ -30,6 +30,7 @@ from ppc.ir.nodes import Graph, Sample, mask_node, observed_node
 from ppc.ir.sizes import with_unit_axis
 from ppc.ir.types import DType, Tensor
 from ppc.objective.support import supports
+from ppc.passes import guards, plates
 from ppc.records import dataclass
 
 Array = NDArray[Any]
@@ -108,7 +109,8 @@ def check(
             if fitted is not None:
                 arrays[name] = fitted
     finite = {}
-    counts = _counted(graph, arrays, sizes.values)
+    ready = guards.run(plates.run(graph))  # what is read where is plain to see
+    counts = _counted(ready, arrays, sizes.values)
     for name, array in arrays.items():
         if name in counts:  # what is excluded may be NaN
             array = np.where(counts[name], array, 0)
@@ -121,7 +123,7 @@ def check(
             mistakes.append(TooLarge(name=name, rows=bad, total=total))
         else:
             finite[name] = array
-    mistakes.extend(_outside(graph, finite, sizes.values))
+    mistakes.extend(_outside(ready, finite, sizes.values))
     if mistakes:
         raise DataError(mistakes)
     for name, array in arrays.items():
@@ -199,13 +201,13 @@ def _fit(
 def _counted(
     graph: Graph, arrays: Mapping[str, Array], sizes: Mapping[str, int]
 ) -> dict[str, Array]:
-    """For each site with a mask that the arrays tell: which of its elements count."""
+    """For what the arrays tell that not all elements of it count: which do."""
     from ppc_numpy import evaluate
 
-    from ppc.objective.functions import counted
+    from ppc.objective.counts import counted
 
     found: dict[str, Array] = {}
-    if all(mask_node(site) is None for site in graph.samples):
+    if all(mask_node(site) is None for site in graph.sites):
         return found
     for name, mask in counted(graph, tuple(arrays)).items():
         needed = {node.name for node in mask.data}

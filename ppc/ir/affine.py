@@ -53,6 +53,19 @@ def position(nodes: Mapping[str, Node], name: str) -> Position | None:
     return None
 
 
+def ragged(nodes: Mapping[str, Node], name: str) -> tuple[Position, str] | None:
+    """The position and the end in `ge(position, end)`: false in the rounds of a row of its own.
+
+    So the frontend says it of `for n in range(length[d])`, whose rows have so many of the rounds.
+    """
+    node = nodes[name]
+    if not isinstance(node, Op) or node.primitive != "ge":
+        return None
+    at, end = position(nodes, node.args[0]), node.args[1]
+    known = nodes[end].type.dtype != "i32" or number(nodes, end) is not None
+    return None if at is None or known or position(nodes, end) is not None else (at, end)
+
+
 def _combined(nodes: Mapping[str, Node], node: Op) -> Position | None:
     left, right = (position(nodes, name) for name in node.args)
     sizes = [number(nodes, name) for name in node.args]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ppc.ir.build import Builder, Operand, Value
 from ppc.ir.sizes import Size
-from ppc.ir.types import DType
+from ppc.ir.types import DType, Tensor
 
 
 def _builder(args: Sequence[Operand]) -> Builder:
@@ -124,3 +124,13 @@ def broadcast_to(x: Value, shape: Sequence[Size]) -> Value:
     if x.type.shape == tuple(shape):
         return x
     return x.builder.op("broadcast_to", x, shape=tuple(shape))
+
+
+def filled(value: Value, type_: Tensor) -> Value:
+    """A value repeated to the axes and the shape of a type."""
+    value, builder = broadcast_to(value, type_.shape), value.builder
+    for axis in type_.axes:
+        if axis not in value.type.axes:
+            rows = broadcast_to(value, (builder.axes[axis].size, *value.type.shape))
+            value = builder.op("to_axis", rows, axis=axis)
+    return value

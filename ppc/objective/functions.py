@@ -18,15 +18,13 @@ from typing import Literal
 from ppc.distributions import Distribution
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Graph, Origin, Param, Sample, mask_node, observed_node, operands
+from ppc.ir.nodes import Graph, Param, Sample, observed_node, operands
 from ppc.ir.reach import reached
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, Tensor
 from ppc.objective import score
 from ppc.objective.elbo import observed_value
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
-from ppc.objective.support import is_known
-from ppc.passes import dce
 from ppc.records import dataclass
 
 DRAWS = "draws"  # the axis of independent draws of a query
@@ -60,7 +58,7 @@ def log_density(model: Graph) -> Graph:
 def factor_term(builder: Builder, site: Sample, value: Value) -> Value:
     """The sum of a factor's values over its plates, where they count."""
     term = rename(builder, score.where_counted(builder, site, value), f"lp_{site.name}")
-    term = on_plates(builder, term, site, site.type.shape)
+    term = on_plates(term, site, site.type.shape)
     return ops.sum_axes(ops.sum_all(term), term.type.axes)
 
 
@@ -78,36 +76,6 @@ def give_sites(builder: Builder, model: Graph, *, drawn: bool = False) -> None:
 def many(site: Sample) -> Tensor:
     """The type of many draws of a site."""
     return replace(site.type, axes=(DRAWS, *site.type.axes))
-
-
-def counted(model: Graph, names: Collection[str]) -> dict[str, Graph]:
-    """For each of the named sites with a mask that is known from data: where it counts.
-
-    The graph has one output of the site's name: a boolean for each element of a draw.
-    """
-    builder = whole(model, None, "counted")
-    builder.reserved |= {site.name for site in model.samples}
-    found: dict[str, Graph] = {}
-
-    def given(site: Sample) -> Value:
-        if site.name in builder.nodes:
-            return builder.value(site.name)
-        origin: Origin = "site" if site.name in names else "parameter"
-        return builder.data(site.name, site.type, origin=origin)
-
-    def at(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
-        value = given(site)
-        mask = mask_node(site)
-        if site.name in names and mask is not None and is_known(builder, [mask]):
-            counts = builder.value(mask)
-            for _ in range(dist.event_rank if counts.type.rank else 0):
-                counts = ops.expand_dims(counts, -1)
-            builder.outputs = {site.name: on_plates(builder, counts, site, site.type.shape).name}
-            found[site.name] = dce.run(builder.build())
-        return value
-
-    inline(builder, model, at, given)
-    return found
 
 
 def guide_parameters(guide: Graph) -> Graph:
@@ -230,7 +198,7 @@ def _recorded(asked: Query, site: Sample, value: Value) -> None:
     if site.name not in asked.targets:
         return
     builder = value.builder
-    value = on_plates(builder, value, site, site.type.shape)
+    value = on_plates(value, site, site.type.shape)
     if "sample" in asked.wants:
         builder.output(f"{site.name}.sample", _with_draws(builder, value))
     if "mean" in asked.wants:
@@ -354,7 +322,7 @@ def _mean(
     shape = (
         site.type.shape if dist.probabilities is None else (*site.type.shape, mean.type.shape[-1])
     )
-    mean = on_plates(builder, mean, site, shape)
+    mean = on_plates(mean, site, shape)
     return _averaged(builder, mean) if DRAWS in mean.type.axes else mean
 
 
@@ -374,17 +342,12 @@ def _with_draws(builder: Builder, value: Value) -> Value:
 
 def full(term: Value, site: Sample, dist: Distribution, builder: Builder) -> Value:
     """A density broadcast to the plates and batch shape of its site."""
-    return on_plates(builder, term, site, site.type.shape[: site.type.rank - dist.event_rank])
+    return on_plates(term, site, site.type.shape[: site.type.rank - dist.event_rank])
 
 
-def on_plates(builder: Builder, value: Value, site: Sample, shape: tuple[Size, ...]) -> Value:
+def on_plates(value: Value, site: Sample, shape: tuple[Size, ...]) -> Value:
     """`value` repeated to a shape and along every plate of a site."""
-    value = ops.broadcast_to(value, shape)
-    for axis in site.type.axes:
-        if axis not in value.type.axes:
-            rows = ops.broadcast_to(value, (builder.axes[axis].size, *value.type.shape))
-            value = builder.op("to_axis", rows, axis=axis)
-    return value
+    return ops.filled(value, site.type.with_shape(shape))
 
 
 def whole(model: Graph, guide: Graph | None, name: str, *, draws: bool = False) -> Builder:

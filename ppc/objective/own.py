@@ -84,7 +84,7 @@ def own_loss(model: Graph, guide: Graph, function: LossFunction) -> Loss:
     ) -> Variable:
         axes = site.type.axes
         batched = any(builder.axes[a].subsampled for a in axes) if batches else bool(axes)
-        whole = on_plates(builder, value, site, site.type.shape)
+        whole = on_plates(value, site, site.type.shape)
         return Variable(builder, site, dist, args, whole, batched)
 
     def in_guide(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:

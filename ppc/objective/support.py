@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from ppc.distributions import Distribution, find, support_of
 from ppc.distributions.membership import inside
 from ppc.distributions.supports import SUPPORTS
 from ppc.ir import ops
+from ppc.ir.affine import ragged
 from ppc.ir.build import Builder, Operand, Value
 from ppc.ir.nodes import (
     Const,
@@ -20,9 +21,10 @@ from ppc.ir.nodes import (
     Sample,
     Support,
     mask_node,
-    operands,
 )
 from ppc.ir.sizes import Size
+from ppc.objective import arguments
+from ppc.objective.arguments import is_known as is_known
 from ppc.objective.inline import inline
 from ppc.passes import dce
 
@@ -34,18 +36,6 @@ def known_support(
     support = support_of(dist, args)
     bounds = [bound for bound in support.bounds if isinstance(bound, str)]
     return support if is_known(builder, bounds) else None
-
-
-def is_known(builder: Builder, names: Iterable[str]) -> bool:
-    """Whether nodes depend on sizes and data alone."""
-    todo = list(names)
-    while todo:
-        node = builder.nodes[todo.pop()]
-        known = isinstance(node, Data) and node.origin != "parameter"
-        if not (known or isinstance(node, Op | Const)):
-            return False
-        todo.extend(operands(node))
-    return True
 
 
 def supports(
@@ -91,31 +81,41 @@ def supports(
         return value
 
     inline(builder, model, at, given)
-    for name, lengths in _positions(builder).items():
+    for name, lasts in _lasts(builder).items():
         if name in names:
             value = builder.value(name)
-            lasts = [builder.dim(length - 1) for length in lengths]
-            checks = [ops.logical_and(value >= 0, value <= last) for last in lasts]
-            builder.outputs = {name: functools.reduce(ops.logical_and, checks).name}
+            ends = [builder.dim(last) for last in lasts]
+            checks = [ops.logical_and(value >= 0, value <= end) for end in ends]
+            check = functools.reduce(ops.logical_and, checks)
+            if (read := arguments.read(builder, model, name)) is not None:
+                check = ops.logical_or(check, ops.logical_not(read))
+            builder.outputs = {name: check.name}
             describe = SUPPORTS["integer_interval"].describe
-            words = " and ".join(describe("0", _words(builder, last.name, sizes)) for last in lasts)
+            words = " and ".join(describe("0", _words(builder, end.name, sizes)) for end in ends)
             found[name] = (dce.run(builder.build()), words)
     return found
 
 
-def _positions(builder: Builder) -> dict[str, tuple[Size, ...]]:
-    """The data arguments that are used as positions, and the sizes of the axes."""
+def _lasts(builder: Builder) -> dict[str, tuple[Size, ...]]:
+    """The data arguments that are positions or numbers of rounds: the last that they may be."""
     found: dict[str, dict[Size, None]] = {}
-    for node in builder.nodes.values():
-        if isinstance(node, Op) and node.primitive in ("take", "take_axis"):
-            array, index = (builder.nodes[a] for a in node.args)
+    for node in list(builder.nodes.values()):
+        if not isinstance(node, Op):
+            continue
+        if node.primitive in ("take", "take_axis"):
+            array, read = (builder.nodes[a] for a in node.args)
             axis = dict(node.attrs)["axis"]
-            length = array.type.shape[axis] if isinstance(axis, int) else None
-            if isinstance(axis, str):  # the rows of a plate
-                length = builder.axes[axis].size
-            if isinstance(index, Data) and index.origin == "argument" and length is not None:
-                found.setdefault(index.name, {})[length] = None
-    return {name: tuple(sizes) for name, sizes in found.items()}
+            # Along a name it is the rows of a plate.
+            rows = array.type.shape[axis] if isinstance(axis, int) else builder.axes[str(axis)].size
+            read, last = arguments.origin(builder.nodes, read), rows - 1
+        elif (rounds := ragged(builder.nodes, node.name)) is not None:
+            position, end = rounds
+            read, last = builder.nodes[end], position.last(builder.axes[position.axis].size) + 1
+        else:
+            continue
+        if isinstance(read, Data) and read.origin == "argument":
+            found.setdefault(read.name, {})[last] = None
+    return {name: tuple(lasts) for name, lasts in found.items()}
 
 
 def in_words(graph: Graph, of: Sample | Param) -> str:

@@ -67,7 +67,7 @@ def _between(model: Graph, name: str, move: Move, draws: bool) -> Graph:
             bijection, bounds = _bijection(builder, dist, args)
             value = move(bijection, builder.value(site.name), bounds)
             value = rename(builder, value, f"{site.name}_moved")
-        builder.output(site.name, on_plates(builder, value, site, site.type.shape))
+        builder.output(site.name, on_plates(value, site, site.type.shape))
         return value if name == "constrain" else builder.value(site.name)
 
     inline(builder, model, moved, given)
@@ -98,7 +98,7 @@ def unconstrained_log_density(model: Graph) -> Graph:
             if bijection.name != "identity":
                 jacobian = bijection.log_det(given, *bounds)
                 jacobian = score.where_counted(builder, site, jacobian)
-                jacobian = on_plates(builder, jacobian, site, site.type.shape)
+                jacobian = on_plates(jacobian, site, site.type.shape)
                 terms.append(ops.sum_axes(ops.sum_all(jacobian), jacobian.type.axes))
             builder.inside.add(value.name)
         density = rename(

@@ -16,10 +16,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ppc.distributions import find
+from ppc.ir.affine import ragged
 from ppc.ir.nodes import (
     Const,
     Data,
     Graph,
+    Lag,
     Node,
     Op,
     Sample,
@@ -261,7 +263,9 @@ class _Guards:
         return self.before[condition]
 
     def _is_missing(self, name: str, own: Conditions) -> bool:
-        """Whether data may be NaN exactly where the conditions do not hold."""
+        """Whether data may be NaN, or anything, exactly where the conditions do not hold."""
+        if any(self._is_padded(name, *atom) for atom in own):
+            return True
         if not isinstance(self.nodes[name], Data):
             return False
         for condition, holds in own:
@@ -273,6 +277,16 @@ class _Guards:
                 return True
         return False
 
+    def _is_padded(self, name: str, condition: str, holds: bool) -> bool:
+        """Whether values, as they are or moved, are padding where a condition does not hold."""
+        found = None if holds else ragged(self.nodes, condition)
+        node = self.nodes[name]
+        if found is None or found[0].axis not in node.type.axes:
+            return False
+        while isinstance(node, Op) and node.primitive in _MOVES:
+            node = self.nodes[node.args[0]]
+        return isinstance(node, Data | Lag | Sample)
+
     def _is_inside(self, name: str, primitive: str) -> bool:
         node = self.nodes[name]
         if isinstance(node, Op) and node.primitive in ("broadcast_to", "cast", "expand_dims"):
@@ -282,6 +296,9 @@ class _Guards:
         return primitive in _POSITIVE and _is(node, "positive")
 
 
+_MOVES = frozenset(
+    "cast reshape expand_dims squeeze slice index take take_axis to_axis from_axis flip".split()
+)
 _TESTS = frozenset(("isnan", "isfinite", "where", "eq", "ne", "lt", "le", "gt", "ge"))
 _POSITIVE = frozenset("log sqrt rsqrt lgamma digamma lgamma_correction div pow lbeta xlogy".split())
 

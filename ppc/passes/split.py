@@ -12,10 +12,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ppc.ir import ops
-from ppc.ir.build import Builder, Value
+from ppc.ir.build import Builder
 from ppc.ir.nodes import Data, Graph, Param
 from ppc.ir.reach import reached
-from ppc.ir.types import Tensor
 from ppc.passes import dce
 
 
@@ -34,21 +33,10 @@ def _init(graph: Graph) -> Graph:
             builder.copy(node, env)
     for param in graph.params:
         with builder.at(param.span):
-            start = _repeated(builder, builder.value(env[param.init]), param.type)
+            start = ops.filled(builder.value(env[param.init]), param.type)
         builder.suggest(start, param.name.replace(".", "_"))
         builder.output(param.name, start)
     return builder.build()
-
-
-def _repeated(builder: Builder, start: Value, type_: Tensor) -> Value:
-    """`start` with the axes and the shape of `type_`: every row of a plate starts alike."""
-    value = ops.broadcast_to(start, type_.shape)
-    for axis in type_.axes:
-        if axis not in value.type.axes:
-            size = builder.axes[axis].size
-            rows = ops.broadcast_to(value, (size, *type_.shape))
-            value = builder.op("to_axis", rows, axis=axis)
-    return value
 
 
 def _rest(graph: Graph) -> Graph:

@@ -61,6 +61,7 @@ def test_links_lead_somewhere(page: Path):
 
 
 EXAMPLES = [*blocks("language.md"), *blocks("sequences.md")]
+EXAMPLES += [block for block in blocks("plates.md") if block[0].startswith("refused ")]
 
 
 @pytest.mark.parametrize("place", range(1, len(EXAMPLES)))
@@ -90,7 +91,7 @@ def program(page: str, folder: Path, more: str = "") -> ModuleType:
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param("inference.md", marks=pytest.mark.slow), "outside-models.md"]
+    "page", [pytest.param("inference.md", marks=pytest.mark.slow), "outside-models.md", "plates.md"]
 )
 def test_programs_of_pages(tmp_path: Path, page: str):
     program(page, tmp_path)

@@ -319,7 +319,8 @@ class Fork:
             mine, other = (self._element(it, at, side) for side in (a, b))
             if mine is None or other is None:
                 place = next(p.only or p.span for p in (a, b) if p is not None)
-                result.append(replace(part, only=place))
+                under = (*part.under, (self.condition, part is a))
+                result.append(replace(part, only=place, under=under))
                 continue
             chosen = self.choose(mine, other, it.name)
             result.append(replace(part, value=tensor(self.ctx, chosen)))

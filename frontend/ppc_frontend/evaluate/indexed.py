@@ -7,17 +7,17 @@ the same position gives that node; at another, a gather; whole, a vector.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, NoReturn
 
 from ppc.ir.affine import Position, position
 from ppc.ir.build import Value
-from ppc.ir.nodes import Sample
+from ppc.ir.nodes import Op, Sample
 from ppc.ir.sizes import Size
 from ppc.spans import Span
 from ppc_frontend import wrong
-from ppc_frontend.context import Context, Loop
+from ppc_frontend.context import Condition, Context, Loop
 from ppc_frontend.evaluate import carry, lags
 from ppc_frontend.evaluate.indexing import WHOLE, Slice, check_range, index
 from ppc_frontend.tensors import is_tensor, tensor
@@ -35,6 +35,7 @@ class Part:
     loops: tuple[Loop, ...]  # those whose variables it is written by
     span: Span
     only: Span | None = None  # the branch of a decision that alone writes it, if there is one
+    under: tuple[Condition, ...] = ()  # the conditions under which it is written
 
 
 @dataclass(slots=True, eq=False)
@@ -261,10 +262,28 @@ def read(ctx: Context, it: Indexed, items: Sequence[Any]) -> Value:
 
 
 def _everywhere(ctx: Context, it: Indexed, part: Part) -> None:
-    """Refuse elements that only one side of a decision has written."""
-    if part.only is not None:
+    """Refuse elements that only one side of a decision has written, unless it is taken here too."""
+    everywhere = all(any(_same(ctx, own, held) for held in ctx.masks) for own in part.under)
+    if part.only is not None and not (part.under and everywhere):
         others = ((part.only, "only this branch writes it"),)
         ctx.refuse(wrong.PartlyBound(span=ctx.span, name=it.name, others=others))
+
+
+def _same(ctx: Context, one: Condition, other: Condition) -> bool:
+    """Whether two conditions hold for the same rows, as far as their nodes show."""
+    todo = [(one[0].name, other[0].name)]
+    while todo:
+        names = todo.pop()
+        a, b = (ctx.builder.nodes[name] for name in names)
+        if a.name == b.name:
+            continue
+        alike = replace(a, name="", span=None) == replace(b, name="", span=None)
+        if isinstance(a, Op) and isinstance(b, Op):
+            alike = (a.primitive, a.attrs, a.type) == (b.primitive, b.attrs, b.type)
+            todo += zip(a.args, b.args, strict=False)
+        if not alike:
+            return False
+    return one[1] == other[1]
 
 
 def _being_written(ctx: Context, it: Indexed) -> bool:

@@ -44,6 +44,7 @@ class Reading:
     span: Span
     what: str
     conditions: list[tuple[Condition, ...]] = field(default_factory=list)  # of each reading
+    around: tuple[Loop, ...] = ()  # the loops in which it is read
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -88,7 +89,8 @@ def _read(
     type_ = type_.with_axes(axis for axis in ctx.builder.axes if axis in rows)
     lag = Lag(name=f"{name}_lag", type=type_, of="", axis=loop.axis, by=1)
     value = ctx.builder.append(lag)
-    ctx.readings.append(Reading(value.name, loop, of, at, ctx.span, what, [now]))
+    around = tuple(ctx.loops)
+    ctx.readings.append(Reading(value.name, loop, of, at, ctx.span, what, [now], around))
     return value
 
 
@@ -233,8 +235,9 @@ def _settle(
     names = tuple(first.name for first in firsts)
     source = builder.nodes[value.name]
     drawn = isinstance(source, Sample) and is_random(source)
+    over = next((o for o in reading.around if o.axis == axis), reading.loop)
     note = LoopCarries(
-        about=reading.loop.variable, what=reading.what, by=by, drawn=drawn, span=reading.span
+        about=over.variable, what=reading.what, by=by, drawn=drawn, span=reading.span
     )
     ctx.notes.append(note)
     builder.nodes[reading.node] = replace(lag, of=value.name, axis=axis, by=by, init=names)

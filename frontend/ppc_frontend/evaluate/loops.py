@@ -192,8 +192,12 @@ def vectorised(
     found: Rounds,
     bind: Callable[[Any], None],
     body: Callable[[], None],
+    until: str = "",
 ) -> None:
-    """Evaluate the body of a `for` once, for all its rounds."""
+    """Evaluate the body of a `for` once, for all its rounds.
+
+    `until` is where a row ends, as written, if rows differ.
+    """
     span = frame.module.span(node)
     variable = frame.module.tree.code_for_node(node.target).strip()
     head = _head(frame, node)
@@ -217,7 +221,7 @@ def vectorised(
             frame.variables[name] = _after(ctx, frame.variables[name], loop)
     bind(found.last())
     if not ctx.is_unrolled(span):
-        ctx.notes.append(LoopVectorised(about=variable, plate=loop.axis, span=head))
+        ctx.notes.append(LoopVectorised(about=variable, plate=loop.axis, until=until, span=head))
 
 
 def note_unrolled(ctx: Context, frame: Frame, node: cst.For) -> None:

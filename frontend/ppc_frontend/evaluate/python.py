@@ -13,6 +13,7 @@ from ppc_frontend.evaluate.arithmetic import simplified, truth
 from ppc_frontend.evaluate.attributes import length
 from ppc_frontend.evaluate.indexed import Indexed
 from ppc_frontend.evaluate.iteration import iterate
+from ppc_frontend.evaluate.ragged import ragged
 from ppc_frontend.tensors import describe, is_tensor, printable, tensor
 from ppc_frontend.values import (
     Bound,
@@ -136,6 +137,8 @@ def _on_tensor(ctx: Context, name: str, args: Sequence[Any]) -> Any:
             return _folded(ctx, name, items)
         case "sum", [x]:
             return builders.reduction(ctx, "sum", x=x, axis=0)
+        case "range", [*bounds]:
+            return ragged(ctx, bounds)
         case (("list" | "tuple"), [x]):
             items = iterate(ctx, x)
             return items if name == "list" else tuple(items)

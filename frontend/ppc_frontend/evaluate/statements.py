@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import libcst as cst
@@ -11,7 +12,7 @@ from ppc.ir.primitives import RuleError
 from ppc.ir.sizes import Size
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
-from ppc_frontend.evaluate import arithmetic, branches, carry, indexed, loops, openers
+from ppc_frontend.evaluate import arithmetic, branches, carry, indexed, loops, openers, ragged
 from ppc_frontend.evaluate.expressions import (
     bind_target,
     evaluate,
@@ -23,7 +24,7 @@ from ppc_frontend.naming import name_values
 from ppc_frontend.scope import Frame, binds, imports, target_names
 from ppc_frontend.source import statements
 from ppc_frontend.tensors import describe, is_tensor, tensor
-from ppc_frontend.values import POISON, Carried, PoisonedError, RejectedError
+from ppc_frontend.values import POISON, Carried, PoisonedError, Ragged, RejectedError
 
 
 class _Return(Exception):  # noqa: N818  # control flow, no error
@@ -339,12 +340,15 @@ def _for(ctx: Context, frame: Frame, node: cst.For) -> None:
         ctx.refuse(wrong.Unsupported(span=ctx.span, what="`async for`"))
     values = evaluate(ctx, frame, node.iter)
     span = frame.module.span(node)
+    padded = values if isinstance(values, Ragged) else None
     with ctx.at(frame.module.span(node.iter)):
+        if padded is not None:
+            values = ragged.steps(ctx, frame, node, padded)
         found = None if ctx.is_unrolled(span) else loops.rounds(ctx, values)
         if found is None:
             items = iterate(ctx, values)
     if found is not None:
-        _vectorised(ctx, frame, node, found)
+        _vectorised(ctx, frame, node, found, padded)
         return
     loops.note_unrolled(ctx, frame, node)
     for i, item in enumerate(items):
@@ -352,7 +356,7 @@ def _for(ctx: Context, frame: Frame, node: cst.For) -> None:
         before = len(ctx.mistakes)
         try:
             bind_target(ctx, frame, node.target, item)
-            run_block(ctx, frame, node.body)
+            _round(ctx, frame, node, item, padded)
         except _Continue:
             pass
         except _Break:
@@ -365,16 +369,35 @@ def _for(ctx: Context, frame: Frame, node: cst.For) -> None:
         run_block(ctx, frame, node.orelse.body)
 
 
-def _vectorised(ctx: Context, frame: Frame, node: cst.For, found: loops.Rounds) -> None:
+def _round(ctx: Context, frame: Frame, node: cst.For, i: Any, padded: Ragged | None) -> None:
+    """The body of a loop, in a round that may be beyond the end of its row."""
+
+    def body() -> None:
+        with contextlib.suppress(_Continue):
+            run_block(ctx, frame, node.body)
+
+    if padded is None:
+        run_block(ctx, frame, node.body)
+        return
+    with ctx.at(frame.module.span(node.iter)):
+        decides = ragged.inside(ctx, i, padded)
+    ragged.where_inside(ctx, frame, decides, body)
+
+
+def _vectorised(
+    ctx: Context, frame: Frame, node: cst.For, found: loops.Rounds, padded: Ragged | None
+) -> None:
     """A `for` whose body is evaluated once."""
+    items: list[Any] = []
 
     def bind(item: Any) -> None:
+        items.append(item)
         bind_target(ctx, frame, node.target, item)
 
     def body() -> None:
         exits = len(frame.exits)
         try:
-            run_block(ctx, frame, node.body)
+            _round(ctx, frame, node, items[0], padded)
             if len(frame.exits) > exits:
                 raise _Return(None)
         except (_Break, _Return) as left:
@@ -383,7 +406,10 @@ def _vectorised(ctx: Context, frame: Frame, node: cst.For, found: loops.Rounds) 
         except _Continue:
             pass
 
-    loops.vectorised(ctx, frame, node, found, bind, body)
+    until = ""
+    if padded is not None and isinstance(node.iter, cst.Call):
+        until = _text(frame, node.iter.args[-1].value)
+    loops.vectorised(ctx, frame, node, found, bind, body, until)
     if node.orelse is not None:
         run_block(ctx, frame, node.orelse.body)
 
