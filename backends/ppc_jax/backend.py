@@ -100,7 +100,10 @@ class JaxRunner(Runner):
         parts = (getattr(given, "init", None), getattr(given, "update", None))
         if not isinstance(given, type) and all(map(callable, parts)):
             return given
-        expected = "an optax optimiser (an optax.GradientTransformation), or one of tf.train"
+        expected = (
+            "an optax optimiser (an optax.GradientTransformation), or one of tf.train, or of Keras "
+            "without a schedule, clipping or weight decay (backend 'tensorflow' takes all of Keras)"
+        )
         raise no_optimizer(given, "jax", expected, "optax.adam(0.01)")
 
     def sample_chains(

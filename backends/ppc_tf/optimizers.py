@@ -46,7 +46,7 @@ class KerasOptimizer:
         """A copy of the optimiser for variables of these shapes."""
         import tensorflow as tf
 
-        with tf.init_scope():
+        with tf.init_scope(), tf.name_scope(""):  # Keras refuses the names of variables of a loop
             optimizer = type(self._optimizer).from_config(self._optimizer.get_config())
             params = [tf.Variable(tf.zeros(shape, dtype)) for shape, dtype in shapes]
             optimizer.build(params)

@@ -116,6 +116,16 @@ def test_adam_of_keras_is_the_programs_own(name: str) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+def test_keras_makes_its_variables_inside_of_a_loop_too() -> None:
+    import keras
+    from ppc_tf.optimizers import adapted
+
+    params = {"w": tf.ones((3, 2))}
+    with tf.name_scope("while/body"):  # in the names of Adafactor's variables, Keras refuses it
+        first = adapted(keras.optimizers.Adafactor(0.01)).init(params)
+    assert {tuple(x.shape) for x in first} >= {(3,), (2,)}
+
+
 def test_what_is_no_optimizer_is_refused() -> None:
     from ppc_tf.optimizers import adapted
 
