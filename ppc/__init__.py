@@ -78,7 +78,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    from ppc.distributions import COMPOSED, DISTRIBUTIONS
+    from ppc.distributions import COMPOSED, DISTRIBUTIONS, SHORTHANDS
 
-    lazy = {*_API, *_COMPILED, *_SESSIONS, *_MODULES, *DISTRIBUTIONS, *COMPOSED}
+    lazy = {*_API, *_COMPILED, *_SESSIONS, *_MODULES, *DISTRIBUTIONS, *COMPOSED, *SHORTHANDS}
     return sorted({*globals(), *lazy})

@@ -23,7 +23,7 @@ from ppc.diagnostics.data import (
     UnknownTarget,
     WrongKind,
 )
-from ppc.distributions import COMPOSED, DISTRIBUTIONS
+from ppc.distributions import COMPOSED, DISTRIBUTIONS, SHORTHANDS
 from ppc.variables import ModelVariable
 
 if TYPE_CHECKING:
@@ -433,7 +433,7 @@ def observe(variable: Any, value: Any) -> Any:
 def distribution(name: str) -> Callable[..., Any] | None:
     """The constructor `inf.NAME` of a distribution, or None where there is none."""
     row = DISTRIBUTIONS.get(name)
-    if row is None and name not in COMPOSED:
+    if row is None and name not in (*COMPOSED, *SHORTHANDS):
         return None
 
     def construct(*args: Any, **kwargs: Any) -> Any:

@@ -12,7 +12,23 @@ from ppc_frontend import sites, wrong
 from ppc_frontend.context import Context
 from ppc_frontend.vocabulary.base import bind
 
+_OWN = ("locs", "scales", "logits", "probs")
+_GAUSSIAN = "locs, scales, logits=None, probs=None"
 _MIXTURE = "mixture_distribution, components_distribution, reparameterize:-=False"
+
+
+def gaussians(ctx: Context, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Value:
+    """`inf.MixtureGaussian(locs, scales, logits=None, probs=None)`: components on the last axis."""
+    bound = bind(ctx, "inf.MixtureGaussian", f"{_GAUSSIAN}, {sites.COMMON}", args, kwargs)
+    places = ctx.bound_places
+    weights = {key: bound[key] for key in ("logits", "probs") if bound[key] is not None}
+    made = (
+        sites.sample(ctx, find("Categorical"), (), weights),
+        sites.sample(ctx, find("Normal"), (bound["locs"], bound["scales"]), {}),
+    )
+    ctx.bound_places = places
+    rest = {key: value for key, value in kwargs.items() if key not in _OWN}
+    return sample(ctx, "MixtureSameFamily", made, rest)
 
 
 def sample(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Value:

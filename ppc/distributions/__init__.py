@@ -76,6 +76,9 @@ DISTRIBUTIONS: Mapping[str, Distribution] = {row.name: row for row in _ROWS}
 # Makers of distributions from distributions.
 COMPOSED: Mapping[str, Callable[[Distribution], Distribution]] = {"MixtureSameFamily": mixture_of}
 
+# What stands for one of these: InferPy's MixtureGaussian is a MixtureSameFamily of Normals.
+SHORTHANDS = ("MixtureGaussian",)
+
 _OF_SITES: Mapping[str, Distribution] = {
     **DISTRIBUTIONS, FACTOR.name: FACTOR, DETERMINISTIC.name: DETERMINISTIC,
 }  # fmt: skip

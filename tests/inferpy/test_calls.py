@@ -244,6 +244,29 @@ def test_sizes_of_the_datamodel_are_positive_integers(size, error, words: str) -
         simple().prior(size_datamodel=size)
 
 
+# --- mixtures ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weights", [{"probs": [0.3, 0.7]}, {"logits": np.log([0.3, 0.7])}])
+def test_a_mixture_of_gaussians_is_scipys(weights) -> None:
+    x = inf.MixtureGaussian([[0.0, 3.0], [1.0, -1.0]], [1.0, 0.5], **weights, name="x")
+    assert x.shape == (2,) and x.name == "x"
+    one, other = (stats.norm(loc, [1.0, 0.5]).pdf(1.2) @ [0.3, 0.7]
+                  for loc in ([0.0, 3.0], [1.0, -1.0]))  # fmt: skip
+    np.testing.assert_allclose(x.log_prob(1.2), np.log([one, other]), rtol=1e-6)
+    drawn = x.sample(20_000, seed=0).mean(0)  # of deviation 1.6 and 1.2
+    np.testing.assert_allclose(drawn, [2.1, -0.4], atol=5 * 1.6 / np.sqrt(20_000))
+
+
+def test_a_mixture_has_the_arguments_of_inferpy() -> None:
+    mu = inf.Normal([0.0, 5.0], 0.01)
+    assert inf.MixtureGaussian(mu, 0.01, [50.0, 0.0]).sample(seed=0) == pytest.approx(0, abs=0.1)
+    with pytest.raises(TypeError, match="logits"):
+        inf.MixtureGaussian([0.0, 1.0], 1.0)
+    with pytest.raises(TypeError, match="scales"):
+        inf.MixtureGaussian([0.0, 1.0])
+
+
 # --- dtypes and plates ----------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 from typing import Any
 
-from ppc.distributions import COMPOSED, DISTRIBUTIONS
+from ppc.distributions import COMPOSED, DISTRIBUTIONS, SHORTHANDS
 from ppc.ir.build import Value
 from ppc.ir.sizes import Size
 from ppc_frontend import kinds, variables, vocabulary, wrong
@@ -115,7 +115,7 @@ def library(ctx: Context, owner: Ref, name: str) -> Any:
     if is_known(path):
         return _own(path)
     if owner.root == "ppc":
-        known = [*DISTRIBUTIONS, *COMPOSED, *OWN, *SUPPORT_NAMES]
+        known = [*DISTRIBUTIONS, *COMPOSED, *SHORTHANDS, *OWN, *SUPPORT_NAMES]
         near = wrong.nearest(name, known)
         kind = "distribution" if name[:1].isupper() else "name of ppc"
         ctx.refuse(wrong.UnknownName(span=ctx.span, kind=kind, name=name, near=near))
@@ -151,7 +151,7 @@ def is_known(path: str) -> bool:
     """Whether a full name is a function or module that the frontend knows."""
     root, _, rest = path.partition(".")
     if root == "ppc":
-        known = {*OWN, *DISTRIBUTIONS, *COMPOSED, *SUPPORT_NAMES, *_PPC_MODULES}
+        known = {*OWN, *DISTRIBUTIONS, *COMPOSED, *SHORTHANDS, *SUPPORT_NAMES, *_PPC_MODULES}
         return rest in known
     if path in _LAYERS or any(name.startswith(path + ".") for name in _LAYERS):
         return True

@@ -62,6 +62,8 @@ def _call_own(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str,
     found = sites.distribution(name)
     if found is not None:
         return sites.sample(ctx, found, args, kwargs)
+    if name == "MixtureGaussian":
+        return composed.gaussians(ctx, args, kwargs)
     if name in COMPOSED:
         return composed.sample(ctx, name, args, kwargs)
     if name == "Parameter":
