@@ -156,6 +156,10 @@ def _simplex(rng: Generator, shape: Shape) -> Array:
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
+def _ordered(rng: Generator, shape: Shape) -> Array:
+    return rng.standard_normal(shape[:-1])[..., None] + np.cumsum(_positive(rng, shape), axis=-1)
+
+
 def _positive_definite(rng: Generator, shape: Shape) -> Array:
     x = rng.standard_normal(shape)
     return 0.3 * x @ np.swapaxes(x, -1, -2) + np.eye(shape[-1])
@@ -176,5 +180,7 @@ SUPPORTS: Mapping[str, Draw] = {
     ),
     "boolean": lambda rng, shape: rng.integers(0, 2, shape),
     "simplex": _simplex,
+    "ordered": _ordered,
+    "positive_ordered": lambda rng, shape: np.cumsum(_positive(rng, shape), axis=-1),
     "positive_definite": _positive_definite,
 }

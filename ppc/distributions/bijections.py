@@ -1,17 +1,21 @@
 """Maps of the reals onto the supports: one row each.
 
 `forward` maps a real y to x, `inverse` maps back, `log_det` is log |dx/dy| at y. Bounds are graph
-values or numbers; every map acts on each element alone and increases, save `less_than`, which
-decreases. All three keep their digits for y of any size: the forward map reaches the bounds only
-where the dtype has no number left between.
+values or numbers; the maps of numbers act on each element alone and increase, save `less_than`,
+which decreases. All three keep their digits for y of any size: the forward map reaches the bounds
+only where the dtype has no number left between. The maps of vectors act on the last dimension,
+which may have another length on the reals.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from ppc.ir import ops
 from ppc.ir.build import Operand, Value
+from ppc.ir.sizes import Size
+from ppc.ir.types import Tensor
 from ppc.records import dataclass
 
 
@@ -24,7 +28,16 @@ class Bijection:
     inverse: Callable[..., Value]
     log_det: Callable[..., Value]
     bounds: int = 0
+    event_rank: int = 0  # of one value: a map of vectors has one log_det for each
+    reduction: int = 0  # by how many elements a vector is shorter on the reals
     source: str = ""
+
+    def free(self, type_: Tensor) -> Tensor:
+        """The type on the reals of values of `type_` on the support."""
+        if not self.reduction:
+            return type_
+        *lead, last = type_.shape
+        return replace(type_, shape=(*lead, last - self.reduction))
 
 
 def _sigmoid_log_det(y: Value) -> Value:
@@ -44,6 +57,47 @@ def _interval(y: Value, low: Operand, high: Operand) -> Value:
     width = _width(y, low, high)
     near_low = low + width * ops.sigmoid(y)
     return ops.where(y < 0, near_low, high - width * ops.sigmoid(-y))
+
+
+# --- vectors -------------------------------------------------------------------------------------
+
+
+_ONE = Size.of(1)
+
+
+def _from(x: Value, start: Size) -> Value:
+    """The elements of vectors from one on."""
+    return x.builder.op("slice", x, axis=-1, start=start, stop=x.type.shape[-1], step=1)
+
+
+def _before(x: Value, stop: Size) -> Value:
+    """The elements of vectors before one."""
+    return x.builder.op("slice", x, axis=-1, start=Size.of(0), stop=stop, step=1)
+
+
+def _joined(*parts: Value) -> Value:
+    return parts[0].builder.op("concat", *parts, axis=-1)
+
+
+def _cumulated(x: Value) -> Value:
+    return x.builder.op("cumsum", x, axis=-1)
+
+
+def gaps(x: Value) -> Value:
+    """What each element of a vector but the first is above the one before it."""
+    return _from(x, _ONE) - _before(x, x.type.shape[-1] - 1)
+
+
+def _with_zero(y: Value) -> Value:
+    lead = y.type.shape[:-1]
+    return _joined(y, y.builder.full(0.0, Tensor("f32", (), (*lead, _ONE))))
+
+
+def _log_ratios(x: Value) -> Value:
+    """The logarithms of all elements but the last, less that of the last."""
+    last = x.type.shape[-1] - 1
+    log_x = ops.log(x)
+    return _before(log_x, last) - _from(log_x, last)
 
 
 _ROWS = (
@@ -98,6 +152,33 @@ _ROWS = (
         log_det=lambda y, high: y,
         bounds=1,
         source="x = high - exp(y) (Stan reference manual, 10.3)",
+    ),
+    Bijection(
+        "centred_softmax",
+        forward=lambda y: ops.softmax(_with_zero(y)),
+        inverse=_log_ratios,
+        # dx[i]/dy[j] = x[i] (1[i = j] - x[j]): the determinant of all but the last is prod x
+        log_det=lambda y: ops.sum_(ops.log_softmax(_with_zero(y))),
+        event_rank=1,
+        reduction=1,
+        source="x = softmax([y, 0]); log_det is that of all elements of x but the last, sum log x "
+        "(Aitchison 1982, the additive log-ratio transformation)",
+    ),
+    Bijection(
+        "ordered",
+        forward=lambda y: _cumulated(_joined(_before(y, _ONE), ops.exp(_from(y, _ONE)))),
+        inverse=lambda x: _joined(_before(x, _ONE), ops.log(gaps(x))),
+        log_det=lambda y: ops.sum_(_from(y, _ONE)),
+        event_rank=1,
+        source="x[0] = y[0], x[i] = x[i - 1] + exp(y[i]) (Stan reference manual, 10.6)",
+    ),
+    Bijection(
+        "positive_ordered",
+        forward=lambda y: _cumulated(ops.exp(y)),
+        inverse=lambda x: ops.log(_joined(_before(x, _ONE), gaps(x))),
+        log_det=ops.sum_,
+        event_rank=1,
+        source="x[0] = exp(y[0]), x[i] = x[i - 1] + exp(y[i]) (Stan reference manual, 10.6)",
     ),
 )
 

@@ -107,6 +107,10 @@ def _same_bounds(*bounds: str) -> Rule:
     return rule
 
 
+def _same_vectors(q: Params, p: Params) -> Value:
+    return ops.sum_(_normal(q, p))
+
+
 # --- gamma and beta ------------------------------------------------------------------------------
 
 
@@ -260,6 +264,9 @@ KL: Mapping[tuple[str, str], Rule] = {
     ("IntervalNormal", "IntervalNormal"): _same_bounds("low", "high"),
     ("GreaterThanNormal", "GreaterThanNormal"): _same_bounds("low"),
     ("LessThanNormal", "LessThanNormal"): _same_bounds("high"),
+    ("LogisticNormal", "LogisticNormal"): _same_vectors,
+    ("OrderedNormal", "OrderedNormal"): _same_vectors,
+    ("PositiveOrderedNormal", "PositiveOrderedNormal"): _same_vectors,
     ("HalfNormal", "HalfNormal"): _half_normal,
     ("Laplace", "Laplace"): _laplace,
     ("Uniform", "Uniform"): _uniform,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from ppc.distributions.bijections import BIJECTIONS
+from ppc.distributions.bijections import BIJECTIONS, gaps
 from ppc.distributions.supports import SUPPORTS
 from ppc.ir import ops
 from ppc.ir.build import Operand, Value
@@ -41,6 +42,8 @@ _INSIDE: Mapping[str, Callable[..., Value]] = {
     "integer_interval": lambda x, low, high: _whole(x, _between(x, low, high)),
     "boolean": lambda x: ops.logical_or(ops.eq(x, 0), ops.eq(x, 1)),
     "simplex": _sums_to_one,
+    "ordered": lambda x: _all(gaps(x) > 0.0),
+    "positive_ordered": lambda x: ops.logical_and(_all(x > 0.0), _all(gaps(x) > 0.0)),
 }
 
 
@@ -64,15 +67,15 @@ def interior(kind: str, like: Value, *bounds: Operand) -> Operand:
     """
     if kind in _DISCRETE_POINTS:
         return _DISCRETE_POINTS[kind](*bounds)
-    row = SUPPORTS[kind]
-    if not row.event_rank:
-        zero = like.builder.const(0.0)
-        return BIJECTIONS[row.bijection].forward(zero, *bounds)
-    return _VECTOR_POINTS[kind](like)
+    if kind in _ARRAY_POINTS:
+        return _ARRAY_POINTS[kind](like)
+    bijection = BIJECTIONS[SUPPORTS[kind].bijection]
+    event = replace(like.type, shape=like.type.shape[like.type.rank - bijection.event_rank :])
+    zero = like.builder.full(0.0, replace(bijection.free(event), axes=()))
+    return bijection.forward(zero, *bounds)
 
 
-_VECTOR_POINTS: Mapping[str, Callable[[Value], Operand]] = {
+_ARRAY_POINTS: Mapping[str, Callable[[Value], Operand]] = {
     "real_vector": lambda _: 0.0,
     "positive_definite": lambda x: x.builder.op("eye", size=x.type.shape[-1]),
-    "simplex": lambda x: 1.0 / ops.cast(x.builder.dim(x.type.shape[-1]), "f32"),
 }

@@ -22,14 +22,24 @@ def known_inside(x: Value) -> bool:
     return x.name in x.builder.inside
 
 
-def within(inside: Value, x: Value, safe: Operand, density: Callable[[Value], Value]) -> Value:
+def within(
+    inside: Value,
+    x: Value,
+    safe: Operand,
+    density: Callable[[Value], Value],
+    event_rank: int = 0,
+) -> Value:
     """`density(x)` where `inside`, else -inf, with derivative 0; `safe` is a point inside.
 
-    An `x` that is known to be inside is not asked.
+    `inside` and the density have none of the last `event_rank` dimensions of x. An `x` that is
+    known to be inside is not asked.
     """
     if known_inside(x):
         return density(x)
-    return ops.where(inside, density(ops.where(inside, x, safe)), -math.inf)
+    whole = inside
+    for _ in range(event_rank):
+        whole = ops.expand_dims(whole, -1)
+    return ops.where(inside, density(ops.where(whole, x, safe)), -math.inf)
 
 
 def log_power(k: Value, x: Value, log_x: Value) -> Value:

@@ -80,6 +80,16 @@ def _positive_definite(x: Array) -> Array:
     return result
 
 
+def _ordered(x: Array) -> Array:
+    """Whether each element is above the one before it."""
+    with_finite: Array = _finite_vector(x) & (x[..., 1:] > x[..., :-1]).all(axis=-1)
+    return with_finite
+
+
+def _positive_ordered(x: Array) -> Array:
+    return _ordered(x) & _all(x > 0)
+
+
 _ROWS = (
     SupportKind("real", "finite numbers", _finite, bijection="identity"),
     SupportKind("positive", "positive numbers", lambda x: (x > 0) & _finite(x), bijection="exp"),
@@ -138,7 +148,21 @@ _ROWS = (
         event_rank=1,
         bijection="identity",
     ),
-    SupportKind("simplex", "vectors of probabilities that sum to 1", _simplex, event_rank=1),
+    SupportKind(
+        "simplex",
+        "vectors of probabilities that sum to 1",
+        _simplex,
+        event_rank=1,
+        bijection="centred_softmax",
+    ),
+    SupportKind("ordered", "vectors that increase", _ordered, event_rank=1, bijection="ordered"),
+    SupportKind(
+        "positive_ordered",
+        "vectors of positive numbers that increase",
+        _positive_ordered,
+        event_rank=1,
+        bijection="positive_ordered",
+    ),
     SupportKind(
         "positive_definite",
         "symmetric positive definite matrices",

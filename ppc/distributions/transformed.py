@@ -1,4 +1,4 @@
-"""Normals pushed through a bijection: families on intervals and half lines.
+"""Normals pushed through a bijection: families on intervals, half lines and sets of vectors.
 
 They are what a mean-field guide has for a latent on each of these supports (Kucukelbir et al.
 2017, "Automatic differentiation variational inference").
@@ -7,8 +7,10 @@ They are what a mean-field guide has for a latent on each of these supports (Kuc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
+from ppc.distributions import membership
+from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params, Shape
 from ppc.distributions.bijections import BIJECTIONS, Bijection
 from ppc.distributions.location_scale import (
     LOC_SCALE,
@@ -38,16 +40,32 @@ def draw_and_log_density(
     The log density is finite even where the draw rounds to a bound of the support.
     """
     bijection, bounds = BIJECTIONS[distribution.transform], bounds_of(distribution, p)
-    y = normal_draw(noise, p)
-    log_density = normal_log_density(y, p)
+    y = normal_draw(_on_the_reals(noise, bijection), p)
+    log_density = _summed(normal_log_density(y, p), bijection)
     if distribution.transform == "identity":
         return y, log_density
     return bijection.forward(y, *bounds), log_density - bijection.log_det(y, *bounds)
 
 
+def _on_the_reals(noise: NoiseSource, bijection: Bijection) -> NoiseSource:
+    """The noise of the Normals that a draw is made of."""
+    return replace(noise, type=bijection.free(noise.type))
+
+
+def _summed(each: Value, bijection: Bijection) -> Value:
+    """The sum over the elements of what the bijection maps at once."""
+    return ops.sum_(each, range(-bijection.event_rank, 0))
+
+
 def _inside(x: Value, kind: str, bounds: tuple[Value, ...]) -> Value:
     """Whether x lies strictly between its bounds: the density vanishes on them."""
     match kind, bounds:
+        case "simplex", ():
+            return x.builder.op("all", x > 0.0, axes=(-1,))
+        case "ordered" | "positive_ordered", ():
+            found = membership.inside(kind, x)
+            assert found is not None
+            return found
         case "interval", (low, high):
             return ops.logical_and(x > low, x < high)
         case "greater_than", (low,):
@@ -69,24 +87,33 @@ def _transformed(
     variance: Moment | None = None,
     entropy: Moment | None = None,
 ) -> Distribution:
-    """The distribution of bijection(y), y ~ Normal(loc, scale).
+    """The distribution of bijection(y), y ~ Normal(loc, scale), independent where it is a vector.
 
     The bounds of the support are parameters of their own.
     """
     names = tuple(str(bound) for bound in support.bounds)
+    rank = bijection.event_rank
 
     def log_density(x: Value, p: Params) -> Value:
         bounds = tuple(p[name] for name in names)
 
         def density(x: Value) -> Value:
             y = bijection.inverse(x, *bounds)
-            return normal_log_density(y, p) - bijection.log_det(y, *bounds)
+            return _summed(normal_log_density(y, p), bijection) - bijection.log_det(y, *bounds)
 
-        start = bijection.forward(x.builder.const(0.0), *bounds)  # a point inside
-        return within(_inside(x, support.kind, bounds), x, start, density)
+        start = membership.interior(support.kind, x, *bounds)
+        return within(_inside(x, support.kind, bounds), x, start, density, rank)
 
     def draw(noise: NoiseSource, p: Params) -> Value:
-        return bijection.forward(normal_draw(noise, p), *(p[name] for name in names))
+        y = normal_draw(_on_the_reals(noise, bijection), p)
+        return bijection.forward(y, *(p[name] for name in names))
+
+    def event_shape(p: Params) -> Shape:
+        if not rank:
+            return ()
+        loc, scale = (p[name].type.shape[-1:] for name in ("loc", "scale"))
+        (size,) = p["loc"].builder.sizes().broadcast(loc, scale)
+        return (size + bijection.reduction,)
 
     def cdf(x: Value, p: Params) -> Value:
         bounds = tuple(p[name] for name in names)
@@ -99,15 +126,20 @@ def _transformed(
 
     return Distribution(
         name=name,
-        parameters=(*LOC_SCALE, *(Parameter(bound, REAL) for bound in names)),
+        parameters=(
+            *(replace(each, event_rank=rank) for each in LOC_SCALE),
+            *(Parameter(bound, REAL) for bound in names),
+        ),
         support=support,
         log_density=log_density,
+        event_rank=rank,
+        event_shape=event_shape,
         draw=draw,
         reparameterised=True,
         mean=mean,
         variance=variance,
         entropy=entropy,
-        cdf=cdf,
+        cdf=None if rank else cdf,
         transform=bijection.name,
         source=source,
     )
@@ -165,12 +197,39 @@ LESS_THAN_NORMAL = _transformed(
     entropy=lambda p: p["loc"] + normal_entropy(p),
 )
 
+LOGISTIC_NORMAL = _transformed(
+    "LogisticNormal",
+    Support("simplex"),
+    BIJECTIONS["centred_softmax"],
+    "softmax([y, 0]), y[i] ~ Normal(loc[i], scale[i]): one element more than loc "
+    "(Aitchison and Shen 1980)",
+)
+
+ORDERED_NORMAL = _transformed(
+    "OrderedNormal",
+    Support("ordered"),
+    BIJECTIONS["ordered"],
+    "x[0] = y[0], x[i] = x[i - 1] + exp(y[i]), y[i] ~ Normal(loc[i], scale[i]) "
+    "(Stan reference manual, 10.6)",
+)
+
+POSITIVE_ORDERED_NORMAL = _transformed(
+    "PositiveOrderedNormal",
+    Support("positive_ordered"),
+    BIJECTIONS["positive_ordered"],
+    "x[0] = exp(y[0]), x[i] = x[i - 1] + exp(y[i]), y[i] ~ Normal(loc[i], scale[i]) "
+    "(Stan reference manual, 10.6)",
+)
+
 TRANSFORMED_NORMALS = (
     LOG_NORMAL,
     LOGIT_NORMAL,
     INTERVAL_NORMAL,
     GREATER_THAN_NORMAL,
     LESS_THAN_NORMAL,
+    LOGISTIC_NORMAL,
+    ORDERED_NORMAL,
+    POSITIVE_ORDERED_NORMAL,
 )
 
 # What a mean-field guide has for a latent, by the kind of its support.
@@ -183,4 +242,7 @@ MEAN_FIELD: Mapping[str, str] = {
     "interval": "IntervalNormal",
     "greater_than": "GreaterThanNormal",
     "less_than": "LessThanNormal",
+    "simplex": "LogisticNormal",
+    "ordered": "OrderedNormal",
+    "positive_ordered": "PositiveOrderedNormal",
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Literal
@@ -62,20 +62,28 @@ def factor_term(builder: Builder, site: Sample, value: Value) -> Value:
     return ops.sum_axes(ops.sum_all(term), term.type.axes)
 
 
-def give_sites(builder: Builder, model: Graph, *, drawn: bool = False) -> None:
+def give_sites(
+    builder: Builder,
+    model: Graph,
+    *,
+    drawn: bool = False,
+    latent_type: Callable[[Sample], Tensor] | None = None,
+) -> None:
     """Every site as an array that is given, before anything else can take its name.
 
-    Where `drawn` is set there are many draws of each latent.
+    Where `drawn` is set there are many draws of each latent; `latent_type` is the type of one.
     """
     for site in model.samples:
         if observed_node(site) is None:
-            type_ = many(site) if drawn and site.role == "latent" else site.type
+            latent = site.role == "latent"
+            type_ = latent_type(site) if latent and latent_type else site.type
+            type_ = many(type_) if latent and drawn else type_
             builder.data(site.name, type_, origin="site")
 
 
-def many(site: Sample) -> Tensor:
-    """The type of many draws of a site."""
-    return replace(site.type, axes=(DRAWS, *site.type.axes))
+def many(one: Tensor) -> Tensor:
+    """The type of many draws of a type."""
+    return replace(one, axes=(DRAWS, *one.axes))
 
 
 def guide_parameters(guide: Graph) -> Graph:
@@ -150,7 +158,7 @@ def query(model: Graph, guide: Graph | None, asked: Query) -> Graph:
         if site.name in asked.given:
             builder.data(site.name, site.type, origin="site")
         elif site.name in asked.drawn:
-            builder.data(site.name, many(site), origin="site")
+            builder.data(site.name, many(site.type), origin="site")
     inferred = _from_guide(builder, guide, asked) if guide is not None and asked.guided else {}
 
     def given(site: Sample) -> Value | None:

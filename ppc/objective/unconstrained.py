@@ -12,6 +12,7 @@ from ppc.distributions.bijections import Bijection
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Graph, Lag, Sample
+from ppc.ir.types import Tensor
 from ppc.objective import score
 from ppc.objective.elbo import observed_value
 from ppc.objective.functions import factor_term, full, give_sites, on_plates, whole
@@ -32,7 +33,7 @@ def has_unconstrained_form(model: Graph) -> bool:
 
 
 def constrain(model: Graph, *, draws: bool = False) -> Graph:
-    """The latents on their supports, from reals of the same names and types.
+    """The latents on their supports, from reals of the same names.
 
     With `draws` they are many draws, `[draws, plates..., shape...]`.
     """
@@ -50,14 +51,15 @@ Move = Callable[[Bijection, Value, Sequence[Value | float]], Value]
 def _between(model: Graph, name: str, move: Move, draws: bool) -> Graph:
     """Each latent moved by its bijection; bounds may depend on the latents before it."""
     builder = whole(model, None, name, draws=draws)
-    give_sites(builder, model, drawn=draws)
+    back = name == "unconstrain"
+    give_sites(builder, model, drawn=draws, latent_type=None if back else free_type)
 
     known: dict[str, Value] = {}
 
     def given(site: Sample) -> Value | None:
         if site.role == "observed":
             return observed_value(builder, site)
-        return builder.value(site.name) if name == "unconstrain" else _moved(builder, site, known)
+        return builder.value(site.name) if back else _moved(builder, site, known)
 
     def moved(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         if site.role == "observed":
@@ -67,8 +69,9 @@ def _between(model: Graph, name: str, move: Move, draws: bool) -> Graph:
             bijection, bounds = _bijection(builder, dist, args)
             value = move(bijection, builder.value(site.name), bounds)
             value = rename(builder, value, f"{site.name}_moved")
-        builder.output(site.name, on_plates(value, site, site.type.shape))
-        return value if name == "constrain" else builder.value(site.name)
+        shape = free_type(site).shape if back else site.type.shape
+        builder.output(site.name, on_plates(value, site, shape))
+        return builder.value(site.name) if back else value
 
     inline(builder, model, moved, given)
     return builder.build()
@@ -80,7 +83,7 @@ def unconstrained_log_density(model: Graph) -> Graph:
     The latents are given on the reals, the observed sites as they are: what MCMC moves in.
     """
     builder = whole(model, None, "unconstrained_log_density")
-    give_sites(builder, model)
+    give_sites(builder, model, latent_type=free_type)
     terms: list[Value] = []
     known: dict[str, Value] = {}
 
@@ -98,7 +101,8 @@ def unconstrained_log_density(model: Graph) -> Graph:
             if bijection.name != "identity":
                 jacobian = bijection.log_det(given, *bounds)
                 jacobian = score.where_counted(builder, site, jacobian)
-                jacobian = on_plates(jacobian, site, site.type.shape)
+                batch = site.type.shape[: site.type.rank - bijection.event_rank]
+                jacobian = on_plates(jacobian, site, batch)
                 terms.append(ops.sum_axes(ops.sum_all(jacobian), jacobian.type.axes))
             builder.inside.add(value.name)
         density = rename(
@@ -130,6 +134,11 @@ def _has_fixed_bounds(site: Sample) -> bool:
     dist, given = find(site.distribution), dict(site.args)
     bounds = [bound for bound in dist.support.bounds if isinstance(bound, str)]
     return all(bound in given and bound not in dist.bounds for bound in bounds)
+
+
+def free_type(site: Sample) -> Tensor:
+    """The type of a latent on the reals: a simplex has an element less there."""
+    return BIJECTIONS[SUPPORTS[find(site.distribution).support.kind].bijection].free(site.type)
 
 
 def _bijection(

@@ -16,7 +16,7 @@ from ppc.distributions.supports import SUPPORTS
 from ppc.ir.build import Builder, Operand
 from ppc.ir.nodes import REAL, Data, Graph, Node, Param, Sample, Support
 
-_PREFIXES = {"exp": "log", "sigmoid": "logit"}
+_PREFIXES = {"exp": "log", "sigmoid": "logit", "centred_softmax": "logits"}
 
 
 def run(graph: Graph) -> Graph:
@@ -35,7 +35,8 @@ def run(graph: Graph) -> Graph:
         with builder.at(node.span):
             raw_init = bijection.inverse(builder.value(env[node.init]), *bounds)
             name = unconstrained_name(node)
-            raw = replace(node, name=name, init=raw_init.name, support=REAL, free="")
+            type_ = bijection.free(node.type)
+            raw = replace(node, name=name, type=type_, init=raw_init.name, support=REAL, free="")
             value = bijection.forward(builder.append(raw), *bounds)
         named = replace(builder.nodes.pop(value.name), name=node.name)
         builder.nodes[node.name] = named

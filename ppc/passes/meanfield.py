@@ -9,8 +9,9 @@ A factor starts where its prior is, as far as the prior's parameters are fixed, 
 from 0 is found and a narrow one is not left by the first draws. On the reals, where the factor is
 a Normal, so may be the prior: then its location and scale count; of another prior on the reals its
 location and standard deviation; elsewhere the inverse of the bijection takes the mean there, and
-its derivative the standard deviation. The scale starts at a tenth of the prior's, and at 0.1 where
-that is more than 1, unknown or infinite: noise in the gradients grows with it.
+its derivative the standard deviation (of a map of numbers). The scale starts at a tenth of the
+prior's, and at 0.1 where that is more than 1, unknown or infinite: noise in the gradients grows
+with it.
 When not: discrete sites, and supports without a bijection from the reals, are refused by name.
 Source: Kucukelbir, Tran, Ranganath, Gelman and Blei (2017), Automatic differentiation
 variational inference; the initial scale of 0.1 is NumPyro's.
@@ -24,6 +25,7 @@ from dataclasses import replace
 from ppc.diagnostics import CompileError, Mistake
 from ppc.diagnostics.model import NoMeanField
 from ppc.distributions import BIJECTIONS, MEAN_FIELD, SUPPORTS, draw_type, find
+from ppc.distributions.membership import interior
 from ppc.distributions.supports import words
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
@@ -96,7 +98,9 @@ def _start(
         noise = builder.noise(f"{site.name}_start", "normal", site.type, site=f"{site.name}_start")
         return WEIGHT_SPREAD * noise, builder.full(WEIGHT_SCALE, site.type)
     prior = _fixed_arguments(builder, site, model, env)
-    location, width = builder.full(0.0, site.type), None
+    bijection = BIJECTIONS[SUPPORTS[support.kind].bijection]
+    free = bijection.free(site.type)
+    location, width = builder.full(0.0, free), None
     if dist.transform:  # a Normal on the reals itself
         location, width = prior.get("loc", location), prior.get("scale")
     elif support.kind in ("real", "real_vector"):
@@ -104,18 +108,17 @@ def _start(
         if len(prior) == len(site.args) and dist.variance:
             width = _deviation(dist.variance(prior))
     elif len(prior) == len(site.args) and dist.mean and dist.variance:
-        bijection = BIJECTIONS[SUPPORTS[support.kind].bijection]
         mean = dist.mean(prior)
         bounds = [float(bound) for bound in support.bounds if not isinstance(bound, str)]
-        inside = bijection.forward(builder.const(0.0), *bounds)
+        inside = interior(support.kind, mean, *bounds)
         location = bijection.inverse(ops.where(mean < math.inf, mean, inside), *bounds)
-        steepness = ops.exp(bijection.log_det(location, *bounds))
-        width = _deviation(dist.variance(prior)) / steepness
+        if not bijection.event_rank:
+            steepness = ops.exp(bijection.log_det(location, *bounds))
+            width = _deviation(dist.variance(prior)) / steepness
     scale = builder.const(INITIAL_SCALE)
     if width is not None:
         scale = INITIAL_SCALE * ops.minimum(width, 1.0)
-    shape = site.type.shape
-    return ops.broadcast_to(location, shape), ops.broadcast_to(scale, shape)
+    return ops.broadcast_to(location, free.shape), ops.broadcast_to(scale, free.shape)
 
 
 def _deviation(variance: Value) -> Value:
@@ -151,9 +154,10 @@ def _factor(
     location, scale, *bounds = (p.name for p in find(family).parameters)
     names = [f"{site.name}_{end}" for end in ("loc", "scale")]
     names = [f"{name}_{builder.name}" if name in sites else name for name in names]
+    type_ = BIJECTIONS[SUPPORTS[support.kind].bijection].free(site.type)
     args = {
-        location: builder.param(names[0], start[0], type_=site.type),
-        scale: builder.param(names[1], start[1], support=Support("positive"), type_=site.type),
+        location: builder.param(names[0], start[0], type_=type_),
+        scale: builder.param(names[1], start[1], support=Support("positive"), type_=type_),
     }
     for name, bound in zip(bounds, support.bounds, strict=True):
         assert not isinstance(bound, str)

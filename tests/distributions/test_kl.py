@@ -15,7 +15,7 @@ from evaluators import EVALUATORS
 from graph_cases import flat, operands, unflatten
 from mpmath import mp, mpf
 from ppc_numpy import evaluate
-from vector_rows import COVARIANCES, SCALES, covariance_of, factor
+from vector_rows import COVARIANCES, PUSHED, SCALES, PushedVector, covariance_of, factor
 
 from ppc.distributions import kl_divergence
 from ppc.distributions.kl import KL
@@ -43,7 +43,7 @@ def normal(q: Params, p: Params) -> Any:
 
 
 def diagonal(q: Params, p: Params) -> Any:
-    keys = ({"loc": "loc", "scale": "scale_diag"}).items()
+    keys = {"loc": "loc", "scale": "scale_diag" if "scale_diag" in q else "scale"}.items()
     return sum(
         normal({k: q[v][i] for k, v in keys}, {k: p[v][i] for k, v in keys})
         for i in range(len(q["loc"]))
@@ -168,6 +168,7 @@ LOG_NORMALS = [
 ]
 DIAGONAL = {"loc": (0.0, 1.0), "scale_diag": (1.0, 2.0)}
 SAME = ("LogNormal", "LogitNormal")
+VECTORS = ("LogisticNormal", "OrderedNormal", "PositiveOrderedNormal")
 
 PAIRS = (
     Pair("Normal", "Normal", product(LOCATIONS, LOCATIONS), normal),
@@ -178,6 +179,7 @@ PAIRS = (
         [(DIAGONAL, {"loc": (1.0, -3.0), "scale_diag": (10.0, 0.5)})],
         diagonal,
     ),
+    *(Pair(name, name, [PUSHED[:2], PUSHED[1::-1]], diagonal) for name in VECTORS),
     Pair("MultivariateNormalDiag", "MultivariateNormalTriL", [(DIAGONAL, SCALES[0])], correlated),
     Pair(
         "MultivariateNormalDiag",
@@ -343,20 +345,22 @@ def _quadrature(name: str, params: Params) -> tuple[list[Any], np.ndarray]:
     nodes, weights = np.polynomial.legendre.leggauss(200)
     angle = (nodes + 1) * (np.pi / 4)  # u = sin^2 takes away the ends of the quantile function
     levels, weights = np.sin(angle) ** 2, weights * (np.pi / 4) * np.sin(2 * angle)
-    if not name.startswith("Multivariate"):
+    if not isinstance(params.get("loc"), tuple):
         return [float(x) for x in frozen.ppf(levels)], weights
     nodes, weights = np.polynomial.hermite_e.hermegauss(8)  # exact: the ratio is a polynomial
     scale = (
-        np.diag(params["scale_diag"])
-        if "scale_diag" in params
+        np.diag(params.get("scale_diag", params.get("scale")))
+        if "scale_diag" in params or "scale" in params
         else np.linalg.cholesky(
             params["covariance_matrix"]
             if "covariance_matrix" in params
             else covariance_of(params["scale_tril"])
         )
     )
-    grid_ = [tuple(params["loc"] + scale @ (a, b)) for a in nodes for b in nodes]
-    return grid_, np.outer(weights, weights).ravel() / (2 * np.pi)
+    grid_ = [params["loc"] + scale @ (a, b) for a in nodes for b in nodes]
+    if isinstance(frozen, PushedVector):
+        grid_ = [frozen.forward(y) for y in grid_]
+    return [tuple(x) for x in grid_], np.outer(weights, weights).ravel() / (2 * np.pi)
 
 
 @pytest.mark.parametrize(

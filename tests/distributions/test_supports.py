@@ -9,7 +9,7 @@ import pytest
 from mpmath import mp, mpf
 from ppc_numpy import evaluate, value_and_gradient
 
-from ppc.distributions import BIJECTIONS, DISTRIBUTIONS, MEAN_FIELD, SUPPORTS, support_of
+from ppc.distributions import BIJECTIONS, DISTRIBUTIONS, MEAN_FIELD, SUPPORTS, draw_type, support_of
 from ppc.distributions.base import NoiseSource
 from ppc.distributions.supports import bad_rows, outside, same_up_to_boundary
 from ppc.distributions.transformed import draw_and_log_density
@@ -42,6 +42,8 @@ MEMBERS: list[tuple[str, tuple[float, ...], list[Any], list[Any]]] = [
         [[[1.0, 2.0], [2.0, 1.0]], [[1.0, 0.5], [0.4, 1.0]], [[np.nan, 0.0], [0.0, 1.0]]],
     ),
     ("simplex", (), [[0.2, 0.8], [0.0, 1.0]], [[0.2, 0.7], [-0.1, 1.1], [np.nan, 1.0]]),
+    ("ordered", (), [[-1.0, 2.0]], [[1.0, 1.0], [2.0, 1.0], [np.nan, 1.0], [0.0, np.inf]]),
+    ("positive_ordered", (), [[1.0, 2.0]], [[0.0, 1.0], [-1.0, 1.0], [2.0, 1.0], [1.0, np.nan]]),
 ]
 
 
@@ -92,6 +94,7 @@ FORMULAS: dict[str, Any] = {
     "less_than": lambda y, high: high - mp.exp(y),
 }
 BOUNDS = {"interval": (-2.0, 6.0), "greater_than": (0.5,), "less_than": (-0.5,)}
+SCALARS = [name for name, row in BIJECTIONS.items() if not row.event_rank]
 POINTS = [-80.0, -20.0, -3.0, -1e-5, 0.0, 1e-5, 0.7, 3.0, 20.0, 80.0]
 
 
@@ -103,7 +106,7 @@ def _graph(name: str, function: str) -> Any:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", BIJECTIONS)
+@pytest.mark.parametrize("name", SCALARS)
 def test_bijection(name: str, dtype: Any) -> None:
     y = np.array(POINTS, dtype).astype(float)
     unit = float(np.finfo(dtype).eps)
@@ -123,7 +126,7 @@ def test_bijection(name: str, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", BIJECTIONS)
+@pytest.mark.parametrize("name", SCALARS)
 def test_inverse(name: str, dtype: Any) -> None:
     """From any x the dtype has, inverse and forward lead back to x."""
     bounds = BOUNDS.get(name, ())
@@ -149,7 +152,7 @@ def test_inverse(name: str, dtype: Any) -> None:
         assert error <= allowed, (at, found)
 
 
-@pytest.mark.parametrize("name", BIJECTIONS)
+@pytest.mark.parametrize("name", SCALARS)
 def test_log_det_is_that_of_the_forward_map(name: str) -> None:
     y = np.array([-20.0, -1.0, 0.0, 0.3, 20.0])
     _, slope = value_and_gradient(
@@ -157,6 +160,66 @@ def test_log_det_is_that_of_the_forward_map(name: str) -> None:
     )
     log_det = evaluate(_graph(name, "log_det"), {"at": y})["out"]
     np.testing.assert_allclose(np.exp(log_det), abs(slope["at"]), rtol=1e-13)
+
+
+# In mpmath: x of y.
+VECTOR_FORMULAS: dict[str, Any] = {
+    "centred_softmax": lambda y: [mp.exp(v) / (1 + sum(map(mp.exp, y))) for v in (*y, mpf(0))],
+    "ordered": lambda y: [y[0] + sum(map(mp.exp, y[1 : i + 1])) for i in range(len(y))],
+    "positive_ordered": lambda y: [sum(map(mp.exp, y[: i + 1])) for i in range(len(y))],
+}
+VECTORS = [[0.0, 0.0, 0.0], [1.5, -2.0, 0.25], [-60.0, 3.0, -20.0], [40.0, 39.0, -1e-3]]
+
+
+def _determinant(name: str, y: list[Any]) -> Any:
+    """log |dx/dy| by central differences in 100 digits, of as many elements of x as of y."""
+    step = mpf(10) ** -30
+
+    def moved(j: int, sign: int) -> list[Any]:
+        return VECTOR_FORMULAS[name]([v + sign * step * (i == j) for i, v in enumerate(y)])
+
+    columns = [(moved(j, 1), moved(j, -1)) for j in range(len(y))]
+    rows = [[(up[i] - low[i]) / (2 * step) for up, low in columns] for i in range(len(y))]
+    return mp.log(abs(mp.det(mp.matrix(rows))))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", VECTOR_FORMULAS)
+def test_bijection_of_vectors(name: str, dtype: Any) -> None:
+    """Both ways, and the log determinant with its derivative."""
+    y = np.array(VECTORS, dtype).astype(float)
+    unit = float(np.finfo(dtype).eps)
+    exact = [[mpf(v) for v in row] for row in y]
+    xs = np.array([[float(v) for v in VECTOR_FORMULAS[name](row)] for row in exact])
+
+    def graph(function: str, width: int) -> Any:
+        builder = Builder(name, "function")
+        at = builder.data("at", Tensor("f32", (), (Size.of("B"), Size.of(width))))
+        builder.output("out", getattr(BIJECTIONS[name], function)(at))
+        return builder.build()
+
+    x = evaluate(graph("forward", 3), {"at": y}, dtype=dtype)["out"]
+    # exp magnifies the rounding of y by y itself; an ordered x may cancel against its first
+    size = 1 + abs(y).max(-1, keepdims=True)
+    scale = abs(xs) if name == "centred_softmax" else abs(xs).max(-1, keepdims=True)
+    assert (abs(x - xs) <= 4 * unit * size * scale).all()
+
+    weights = np.arange(1.0, len(y) + 1)
+    found, slope = value_and_gradient(
+        graph("log_det", 3), {"at": y}, "out", ["at"], cotangent=weights, dtype=dtype
+    )
+    expected = [float(_determinant(name, row)) for row in exact]
+    np.testing.assert_allclose(found, expected, rtol=4 * unit, atol=8 * unit)
+    for row, weight, got in zip(exact, weights, slope["at"], strict=True):
+        for j in range(3):
+            step = mpf(10) ** -15
+            up, low = ([v + s * (i == j) for i, v in enumerate(row)] for s in (step, -step))
+            want = (_determinant(name, up) - _determinant(name, low)) / (2 * step)
+            assert abs(got[j] - weight * float(want)) <= 8 * unit * weight * 4
+
+    back = evaluate(graph("inverse", xs.shape[1]), {"at": xs}, dtype=np.float64)["out"]
+    again = [[float(v) for v in VECTOR_FORMULAS[name](list(map(mpf, row)))] for row in back]
+    np.testing.assert_allclose(again, xs, rtol=1e-12, atol=1e-15)
 
 
 # --- the registry --------------------------------------------------------------------------------
@@ -210,16 +273,23 @@ def test_draw_with_its_log_density(name: str) -> None:
     distribution = DISTRIBUTIONS[name]
     builder = Builder("pair", "function")
     values = {"loc": 0.4, "scale": 1.3, "low": -1.0, "high": 2.0}
-    p = {each.name: builder.data(each.name, VECTOR) for each in distribution.parameters}
-    noise = NoiseSource(builder, "x", VECTOR)
+    rank = distribution.event_rank
+    event = [Size.of(2)] * rank
+    p = {
+        each.name: builder.data(each.name, Tensor("f32", (), (Size.of("B"), *event)))
+        for each in distribution.parameters
+    }
+    noise = NoiseSource(builder, "x", draw_type(distribution, p))
     x, log_density = draw_and_log_density(distribution, noise, p)
     builder.output("pair", log_density)
     builder.output("density", distribution.log_density(x, p))
     graph = builder.build()
     z = np.array([-30.0, -2.0, -0.5, 0.0, 0.5, 2.0, 30.0])
-    inputs = {"x_noise": z, **{each: np.full(len(z), values[each]) for each in p}}
+    if rank:
+        z = np.stack([z, z[::-1]], axis=-1)
+    inputs = {"x_noise": z, **{each: np.full(z.shape, values[each]) for each in p}}
     found = evaluate(graph, inputs)
-    near = abs(z) <= 2
+    near = abs(z) <= 2 if not rank else (abs(z) <= 2).all(-1)
     np.testing.assert_allclose(found["pair"][near], found["density"][near], rtol=1e-12)
     single = evaluate(graph, inputs, dtype=np.float32)["pair"]
     np.testing.assert_allclose(single, found["pair"], rtol=1e-5)

@@ -80,6 +80,27 @@ def test_chains_have_the_moments_of_the_conjugate_posterior(model, method, backe
     assert len(np.unique(draws)) > 0.5 * len(draws)
 
 
+@inf.probmodel
+def shares():
+    theta = inf.Dirichlet(np.array([1.0, 2.0, 0.5]), name="theta")
+    with inf.datamodel():
+        inf.Categorical(probs=theta, name="x")
+
+
+def test_chains_move_on_a_simplex() -> None:
+    """The posterior is Dirichlet, whose elements are Beta."""
+    p, method, counts = shares(), MCMC(**NUTS), np.array([7, 2, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        p.fit({"x": np.repeat([0, 1, 2], counts)}, method, seed=2, backend="jax")
+    draws, a = method.states["theta"], counts + (1.0, 2.0, 0.5)
+    assert draws.shape == (1600, 3)
+    np.testing.assert_allclose(draws.sum(-1), 1.0, atol=1e-6)
+    for i in range(3):
+        agree(draws[:, i], float(method.ess["theta"][i]), stats.beta(a[i], a.sum() - a[i]))
+    assert p.posterior("theta").sample(5).shape == (5, 3)
+
+
 SCHOOLS = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
 SIGMA = np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
 

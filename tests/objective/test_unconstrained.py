@@ -7,7 +7,7 @@ import pytest
 from model_suite import NAMES, case
 from ppc_numpy import evaluate, random_inputs
 
-from ppc.distributions import find
+from ppc.distributions import BIJECTIONS, SUPPORTS, find
 from ppc.ir.nodes import Graph
 from ppc.objective import functions, unconstrained
 from ppc.passes import condition, constrain
@@ -49,6 +49,12 @@ def test_the_jacobian_is_that_of_constrain(name: str) -> None:
     model = conditioned(name)
     inputs = with_reals(model, seed=1)
     latents = [site.name for site in model.samples if site.role == "latent"]
+    bijections = (
+        BIJECTIONS[SUPPORTS[find(s.distribution).support.kind].bijection]
+        for s in model.samples
+        if s.role == "latent"
+    )
+    vectors = {latent: b.event_rank > 0 for latent, b in zip(latents, bijections, strict=True)}
     move = constrain.run(unconstrained.constrain(model))
     density = constrain.run(functions.log_density(model))
     whole = constrain.run(unconstrained.unconstrained_log_density(model))
@@ -56,11 +62,20 @@ def test_the_jacobian_is_that_of_constrain(name: str) -> None:
     values = evaluate(move, only(move, inputs))
     log_det = 0.0
     for latent in latents:
-        # Each bijection acts on elements, in model order: the Jacobian is triangular, and its
-        # determinant is the product of dx_i/du_i.
-        low, high = ({**inputs, latent: inputs[latent] + s * STEP} for s in (-1, 1))
-        slope = evaluate(move, only(move, high))[latent] - evaluate(move, only(move, low))[latent]
-        log_det += float(np.log(np.abs(slope) / (2 * STEP)).sum())
+        # Each bijection acts on elements or on vectors, in model order: the Jacobian is triangular
+        # by blocks, and its determinant is the product of theirs.
+        size = inputs[latent].shape[-1] if vectors[latent] else 1
+        columns = []
+        for i in range(size):
+            step = STEP * (np.arange(size) == i) if vectors[latent] else STEP
+            low, high = ({**inputs, latent: inputs[latent] + s * step} for s in (-1, 1))
+            up, down = (evaluate(move, only(move, at))[latent] for at in (high, low))
+            columns.append((up - down) / (2 * STEP))
+        if vectors[latent]:  # of a simplex all elements but the last, which follows from them
+            blocks = np.stack(columns, axis=-1)[..., :size, :]
+            log_det += float(np.linalg.slogdet(blocks)[1].sum())
+        else:
+            log_det += float(np.log(np.abs(columns[0])).sum())
     expected = evaluate(density, only(density, {**inputs, **values}))["log_density"] + log_det
     found = evaluate(whole, only(whole, inputs))["unconstrained_log_density"]
     # A central difference errs by STEP^2 / 6 times a third derivative of order one, in each

@@ -36,11 +36,12 @@ def priors(d):
     share = inf.Beta(20.0, 60.0)
     flat = inf.Uniform(-2.0, 6.0)
     tail = inf.Pareto(9.0, 2.0)
+    parts = inf.Dirichlet(np.array([4.0, 1.0, 2.0]))
     above = inf.Normal(tail, 0.01)
     within = inf.Normal(1.0, half)
     inf.Normal(wide.sum() + narrow.sum() + sized.sum() + peaked + tailed + cauchy + lost, 1.0)
     inf.Normal(vector.sum() + log + gamma + vague + inverse + heavy + half + ray + share, 1.0)
-    inf.Normal(flat + tail + above + within, 1.0, name="y")
+    inf.Normal(flat + tail + parts[0] + above + within, 1.0, name="y")
 
 
 def moments(x: stats.rv_continuous, inverse, derivative) -> tuple[float, float]:
@@ -80,6 +81,7 @@ STARTS = {
     "share": on_interval(stats.beta(20, 60), 0, 1),
     "flat": on_interval(stats.uniform(-2, 8), -2, 6),
     "tail": moments(stats.pareto(9, scale=2), lambda m: math.log(m - 2), lambda m: m - 2),
+    "parts": ([math.log(2.0), math.log(0.5)], 0.1),
     "above": (0.0, 0.001),  # of a latent location
     "within": (1.0, 0.1),  # of a latent scale
 }
