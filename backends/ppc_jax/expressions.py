@@ -97,6 +97,11 @@ def _one_hot(op: Operation) -> Expr:
     return call("jax.nn.one_hot", op.args[0], op.size(cast(Size, op.attrs["depth"])))
 
 
+def _segment_sum(op: Operation) -> Expr:
+    size = op.size(cast(Size, op.attrs["size"]))
+    return call("jax.ops.segment_sum", *op.args, num_segments=size)
+
+
 def _solve(op: Operation, a: Expr, b: Expr) -> Expr:
     trans = {"trans": Constant(1)} if op.attrs["transposed"] else {}
     return call("jsp.linalg.solve_triangular", a, b, **trans, lower=Constant(True))
@@ -127,6 +132,7 @@ TABLE = Table(
         "softmax": along("jax.nn.softmax", default=-1),
         "log_softmax": along("jax.nn.log_softmax", default=-1),
         "one_hot": _one_hot,
+        "segment_sum": _segment_sum,
         "solve_triangular": triangular(_solve, lambda x: Attribute(x, "T"), vectors=True),
     },
     helpers=HELPERS,

@@ -171,6 +171,25 @@ def _take_along_vjp(call: Call, g: Array, _: Array, x: Array, index: Array) -> G
     return scatter(np.expand_dims(g, call.axis), where, call.axis, x.shape), None
 
 
+def _segment_sum(call: Call, x: Array, index: Array) -> Array:
+    x, index = _same_batch(call, (x, index))
+    size = _as_int(call, call.attrs["size"])
+    if index.size and (index.min() < 0 or index.max() >= size):
+        raise IndexError(f"positions {index.min()} to {index.max()} are out of range for {size}")
+    lead = x.shape[: call.batch]
+    total = np.zeros((*lead, size, *x.shape[call.batch + 1 :]), x.dtype)
+    for at in np.ndindex(lead):
+        np.add.at(total[at], index[at], x[at])
+    return total
+
+
+def _segment_sum_vjp(call: Call, g: Array, _: Array, x: Array, index: Array) -> Gradients:
+    lead = g.shape[: call.batch]
+    rows = np.broadcast_to(index, (*lead, index.shape[-1]))
+    after = g.ndim - call.batch - 1
+    return gather(g, rows.reshape(*rows.shape, *[1] * after), -1 - after), None
+
+
 def _one_hot(call: Call, x: Array) -> Array:
     return (x[..., None] == np.arange(_as_int(call, call.attrs["depth"]))) * 1.0
 
@@ -191,6 +210,7 @@ SHAPE = {
     "index": Rule(lambda call, x: x[_part(call, x)], _part_vjp),
     "take": Rule(_take, _take_vjp),
     "take_along": Rule(_take_along, _take_along_vjp),
+    "segment_sum": Rule(_segment_sum, _segment_sum_vjp, rounds=True, sums=True),
     "one_hot": Rule(_one_hot),
     "arange": Rule(lambda call: np.arange(_as_int(call, call.attrs["size"]))),
     "eye": Rule(lambda call: np.eye(_as_int(call, call.attrs["size"]))),

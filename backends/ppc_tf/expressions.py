@@ -193,6 +193,11 @@ def _float(op: Operation, at: int) -> Expr:
     return _operand(op, at, op.result.dtype, tensor=True)
 
 
+def _segment_sum(op: Operation) -> Expr:
+    size = op.size(cast(Size, op.attrs["size"]))
+    return call("tf.math.unsorted_segment_sum", op.args[0], op.args[1], size)
+
+
 def _solve(op: Operation, a: Expr, b: Expr) -> Expr:
     adjoint = {"adjoint": Constant(True)} if op.attrs["transposed"] else {}
     return call("tf.linalg.triangular_solve", a, b, **adjoint)
@@ -378,6 +383,7 @@ TABLE = Table(
         "stack": _joined("stack"),
         "take": _take,
         "take_along": _take_along,
+        "segment_sum": _segment_sum,
         "arange": lambda op: call("tf.range", op.size(cast(Size, op.attrs["size"]))),
         "eye": lambda op: call("tf.eye", op.size(cast(Size, op.attrs["size"])), dtype=FLOAT),
         "slice": _slice,

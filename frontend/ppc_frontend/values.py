@@ -201,6 +201,28 @@ class Carried:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Added:
+    """What a round adds to an element of an array."""
+
+    symbol: str  # + or -
+    at: tuple[Value, ...]  # the element, along each dimension that is indexed
+    value: Value
+    axes: tuple[str, ...]  # of the loops that are over, innermost first
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Summed:
+    """An array in the body of a loop whose rounds add to elements of it."""
+
+    name: str
+    outer: Any  # what the name holds before the loop: the array, or this of a loop around
+    loop: Loop
+    terms: list[Added] = field(default_factory=list)
+    is_read: bool = False  # in the body, as it was before the loop
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Last:
     """A local name of the body of a loop, after the loop: the last round's."""
 

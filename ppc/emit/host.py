@@ -72,6 +72,14 @@ def _cholesky(x):
     return factors
 '''
 
+_SEGMENT_SUM = '''
+def _segment_sum(x, index, size):
+    """At each of `size` positions the sum of the rows of `x` that have it in `index`."""
+    total = np.zeros((size, *x.shape[1:]), x.dtype)
+    np.add.at(total, index, x)
+    return total
+'''
+
 
 def imports_used(*trees: object) -> list[Import | ImportFrom]:
     """The imports of the modules that some trees name."""
@@ -100,8 +108,13 @@ TABLE = Table(
         "softmax": along("special.softmax"),
         "log_softmax": along("special.log_softmax"),
         "one_hot": _one_hot,
+        "segment_sum": lambda op: call(
+            "_segment_sum", *op.args, op.size(cast(Size, op.attrs["size"]))
+        ),
     },
-    helpers=Templates({"_stirling_rest": _STIRLING_REST, "_cholesky": _CHOLESKY}),
+    helpers=Templates(
+        {"_stirling_rest": _STIRLING_REST, "_cholesky": _CHOLESKY, "_segment_sum": _SEGMENT_SUM}
+    ),
 )
 
 

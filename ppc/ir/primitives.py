@@ -306,6 +306,16 @@ def _take_along(sizes: Sizes, args: Sequence[Tensor], attrs: Attrs) -> tuple[DTy
     return x.dtype, sizes.broadcast(_without(x.shape, axis), index.shape)
 
 
+def _segment_sum(sizes: Sizes, args: Sequence[Tensor], attrs: Attrs) -> tuple[DType, Shape]:
+    x, index = args
+    _needs_int(index)
+    size = attrs["size"]
+    assert isinstance(size, Size)
+    if index.rank != 1 or not x.rank or not sizes.same(x.shape[0], index.shape[0]):
+        raise RuleError(f"{show(x.shape)} has no row for each of the positions {show(index.shape)}")
+    return x.dtype, (size, *x.shape[1:])
+
+
 def _needs_int(index: Tensor) -> None:
     if index.dtype != "i32":
         raise RuleError("an index must be an integer", kind="dtype")
@@ -437,6 +447,8 @@ def _rows() -> list[Primitive]:
     add("index", 1, _index, "axis", "at")
     add("take", 2, _take, "axis")  # x, indices: the axis is replaced by the indices' shape
     add("take_along", 2, _take_along, "axis")  # x, one index for each row: the axis goes
+    # segment_sum(x, index): at each of `size` positions the sum of the rows of x that have it.
+    add("segment_sum", 2, _segment_sum, "size")
     add("one_hot", 1, _one_hot, "depth")
     add("arange", 0, _arange, "size")
     add("eye", 0, _eye, "size")

@@ -96,6 +96,10 @@ def supports(
     return found
 
 
+# How the positions of all rounds of loops become one row.
+_ROWS = frozenset(("from_axis", "reshape", "broadcast_to", "expand_dims"))
+
+
 def _lasts(builder: Builder) -> dict[str, tuple[Size, ...]]:
     """The data arguments that are positions or numbers of rounds: the last that they may be."""
     found: dict[str, dict[Size, None]] = {}
@@ -108,6 +112,11 @@ def _lasts(builder: Builder) -> dict[str, tuple[Size, ...]]:
             # Along a name it is the rows of a plate.
             rows = array.type.shape[axis] if isinstance(axis, int) else builder.axes[str(axis)].size
             read, last = arguments.origin(builder.nodes, read), rows - 1
+        elif node.primitive == "segment_sum":
+            read, last = builder.nodes[node.args[1]], node.type.shape[0] - 1
+            while isinstance(read, Op) and read.primitive in _ROWS:
+                read = builder.nodes[read.args[0]]
+            read = arguments.origin(builder.nodes, read)
         elif (rounds := ragged(builder.nodes, node.name)) is not None:
             position, end = rounds
             read, last = builder.nodes[end], position.last(builder.axes[position.axis].size) + 1

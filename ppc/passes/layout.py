@@ -272,6 +272,24 @@ class _Layout:
             args.append(self.full(name, own) if axes else self.env[name])
         return self.emit(node, *args)
 
+    def segment_sum(self, node: Op) -> Value:
+        """Where there are axes, their positions are counted on: one sum of all rows."""
+        x, index = node.args
+        if not node.type.axes:
+            return self.emit(node, self.env[x], self.env[index])
+        axes, size = node.type.axes, node.type.shape[0]
+        rows = self.types[x].shape[0]
+        lead = product(self.flat(node.type).shape[: len(axes)])
+        array = self.full(x, replace(self.types[x], axes=axes))
+        at = self.full(index, replace(self.types[index], axes=axes))
+        build = self.builder
+        array = build.op("reshape", array, shape=(lead * rows, *self.types[x].shape[1:]))
+        offset = build.op("arange", size=lead) * build.dim(size)
+        at = build.op("reshape", at, shape=(lead, rows)) + ops.expand_dims(offset, -1)
+        at = build.op("reshape", at, shape=(lead * rows,))
+        total = build.op("segment_sum", array, at, size=lead * size)
+        return build.op("reshape", total, shape=self.flat(node.type).shape, name=node.name)
+
     def solve_triangular(self, node: Op) -> Value:
         """One matrix for vectors that are the rows of another, or a matrix for each vector."""
         (a, b), type_ = node.args, node.type
@@ -314,6 +332,7 @@ _SPECIAL: Mapping[str, Callable[[_Layout, Op], Value]] = {
     "stack": _Layout.joined,
     "matmul": _Layout.matmul,
     "reduce_axis": _Layout.reduce_axis,
+    "segment_sum": _Layout.segment_sum,
     "solve_triangular": _Layout.solve_triangular,
     "take": _Layout.take,
     "take_along": _Layout.take_along,

@@ -96,6 +96,10 @@ def cases() -> dict[str, list[Case]]:
             lambda b, v: b.op("take_along", v["x"], v["row"], axis=-2),
             lambda b, v: b.op("take_along", v["v"], b.const(1, "i32"), axis=-1),
         ],
+        "segment_sum": [
+            lambda b, v: b.op("segment_sum", v["x"], _row(b, v["i01"]), size=k),
+            lambda b, v: b.op("segment_sum", _row(b, v["i"]), _row(b, v["i01"]), size=Size.of(2)),
+        ],
         "one_hot": [lambda b, v: b.op("one_hot", v["i01"], depth=k)],
         "arange": [lambda b, v: b.op("arange", size=n * 2)],
         "eye": [lambda b, v: b.op("eye", size=k)],
@@ -122,6 +126,11 @@ def cases() -> dict[str, list[Case]]:
             lambda b, v: b.op("sum", b.op("expand_dims", b.const(2.0), axis=-1), axes=(-1,)),
         ],
     }  # fmt: skip
+
+
+def _row(b: Builder, x: Value) -> Value:
+    """The first column."""
+    return b.op("index", x, axis=-1, at=Size.of(0))
 
 
 def _stack(v: Mapping[str, Value]) -> Value:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ppc_numpy import value_and_gradient
 from programs import body
-from scipy import stats
+from scipy import special, stats
 from scipy.special import expit
 
 from ppc.ir.verify import check
@@ -115,6 +115,31 @@ REGRESSIONS = """
             inf.Categorical(probs=np.stack([weight, 1. - weight])), inf.Normal(b * x[n], tau)
         )
     """
+# Dawid and Skene 1979, the true classes summed out, by item as its annotations come.
+ANNOTATORS = """
+    prevalence = inf.Normal(np.zeros(2), 1., name="prevalence")
+    for a in range(I):
+        for k in range(2):
+            for l in range(2):
+                confusion[a, k, l] = inf.Normal(0., 1.)
+    logs = jax.nn.log_softmax(confusion, axis=-1)
+    given = np.zeros((3, 2)) + jax.nn.log_softmax(prevalence)
+    for n in range(N):
+        given[item[n]] += logs[person[n], :, label[n]]
+    for j in range(3):
+        inf.factor(jax.nn.logsumexp(given[j]))
+    """
+# Sums to elements by two positions, in nested loops, with a sign, a decision and a fixed position.
+CELLS = """
+    w = inf.Normal(0., 2.)
+    table = np.zeros((3, 2))
+    for n in range(N):
+        for k in range(2):
+            if x[n] > 0.:
+                table[item[n], 1 - k] -= w * x[n] * (k + 1.)
+        table[-1, 0] += np.exp(x[n])
+    inf.factor(np.sum(table ** 2) + table[0, 1])
+    """
 ROWS = 'person: Int[Array, "N"], item: Int[Array, "N"], I, J'
 ITEMS = 'item: Int[Array, "N"], x: Float[Array, "N"], J'
 
@@ -173,6 +198,28 @@ def regressions(v: Values) -> float:
     return float(found + np.log((weights * parts).sum(-1)).sum())
 
 
+def annotators(v: Values) -> float:
+    logs = special.log_softmax(v["confusion"], axis=-1)
+    found = stats.norm.logpdf(v["prevalence"]).sum() + stats.norm.logpdf(v["confusion"]).sum()
+    for j in range(3):
+        rows = [n for n in range(5) if v["item"][n] == j]
+        each = special.log_softmax(v["prevalence"])
+        for n in rows:
+            each = each + logs[v["person"][n], :, v["label"][n]]
+        found += special.logsumexp(each)
+    return float(found)
+
+
+def cells(v: Values) -> float:
+    table = np.zeros((3, 2))
+    for n in range(5):
+        for k in range(2):
+            if v["x"][n] > 0:
+                table[v["item"][n], 1 - k] -= v["w"] * v["x"][n] * (k + 1.0)
+        table[-1, 0] += np.exp(v["x"][n])
+    return float(stats.norm.logpdf(v["w"], 0, 2) + (table**2).sum() + table[0, 1])
+
+
 def penalised(v: Values) -> float:
     found = stats.norm.logpdf(v["w"], 0, 2) + stats.norm.logpdf(v["b"]).sum()
     found -= (np.abs(v["b"]) ** 3).sum() + 100 * v["b"].sum() ** 2
@@ -208,10 +255,24 @@ MODELS["regressions"] = (
     'x: Float[Array, "N"]', REGRESSIONS,
     {"weight": (), "b": (2,), "tau": (), "x": (5,), "y": (5,)}, regressions,
 )  # fmt: skip
+MODELS["annotators"] = (
+    ROWS.replace(", J", ', label: Int[Array, "N"]'), ANNOTATORS,
+    {"prevalence": (2,), "confusion": (4, 2, 2)}, annotators,
+)  # fmt: skip
+MODELS["cells"] = (
+    'item: Int[Array, "N"], x: Float[Array, "N"]',
+    CELLS,
+    {"w": (), "x": (5,)},
+    cells,
+)
 MODELS["radon in plates"] = (ITEMS, RADON_IN_PLATES, *MODELS["radon"][2:])
 MODELS["horseshoe in plates"] = (ITEMS, HORSESHOE_IN_PLATES, *MODELS["horseshoe"][2:])
 POSITIVE = {"tau", "scale", "slope"}
-ROWS_OF = {"person": np.array([0, 3, 1, 3, 2]), "item": np.array([2, 0, 0, 1, 2])}
+ROWS_OF = {
+    "label": np.array([1, 0, 0, 1, 1]),
+    "person": np.array([0, 3, 1, 3, 2]),
+    "item": np.array([2, 0, 0, 1, 2]),
+}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -188,6 +188,18 @@ def _triangles() -> list[Case]:
     return one + two
 
 
+def _segments() -> list[Case]:
+    pairs = [(("", (5,)), ("", (5,))), (("N", (5, 2)), ("", (5,))), (("", (5, 2)), ("J", (5,))),
+             (("J", (5,)), ("NJ", (5,)))]  # fmt: skip
+    return [
+        Case(
+            "segment_sum", (tensor(a[0], *a[1]), tensor(b[0], *b[1], dtype="i32")),
+            ((-2.0, 2.0), (0.0, 3.0)), {"size": Size.of(3)},
+        )
+        for a, b in pairs
+    ]  # fmt: skip
+
+
 def _axes() -> list[Case]:
     picks = (-2.0, 2.0), (0.0, 2.0)
     reductions = [
@@ -209,7 +221,7 @@ def _axes() -> list[Case]:
 
 
 NAMED = _axes()
-POSITIONAL = [*_elementwise(), *_along_shape(), *_shape(), *matmuls(), *_triangles()]
+POSITIONAL = [*_elementwise(), *_along_shape(), *_shape(), *matmuls(), *_triangles(), *_segments()]
 CASES = [*POSITIONAL, *NAMED]
 
 NumpyFunction = Callable[..., Any]

@@ -321,6 +321,15 @@ def test_triangular_factors_and_solutions() -> None:
     np.testing.assert_array_equal(factor, [np.eye(3), np.full((3, 3), np.nan)])
 
 
+def test_sums_of_segments() -> None:
+    x, index = np.arange(10.0).reshape(5, 2), np.array([2, 0, 2, 3, 2])
+    types = [tensor("", 5, 2), tensor("", 5, dtype="i32")]
+    graph = graph_of("segment_sum", types, {"size": Size.of(5)})
+    found = evaluate(graph, {"x0": x, "x1": index})["out"]
+    expected = [np.bincount(index, weights=column, minlength=5) for column in x.T]
+    np.testing.assert_array_equal(found, np.transpose(expected))
+
+
 def test_casts_and_selection() -> None:
     np.testing.assert_array_equal(at("cast", [-1.7, 0.0, 2.9], dtype="i32"), [-1, 0, 2])
     np.testing.assert_array_equal(at("cast", [-1.7, 0.0, 2.9], dtype="bool"), [True, False, True])

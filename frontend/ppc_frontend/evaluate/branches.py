@@ -30,12 +30,14 @@ from ppc_frontend.scope import Frame
 from ppc_frontend.tensors import describe, is_tensor, tensor
 from ppc_frontend.values import (
     POISON,
+    Added,
     Bound,
     Carried,
     Given,
     Last,
     Method,
     Partly,
+    Summed,
     UserFunction,
 )
 from ppc_frontend.vocabulary import elementwise
@@ -109,7 +111,7 @@ def _reach(value: Any, found: dict[int, tuple[Any, Any]], seen: set[int]) -> Non
             inner = [value.function, *value.args, *value.kwargs.values()]
         case Method():
             inner = [value.owner]
-        case Indexed() | Carried() | list() | dict():
+        case Indexed() | Carried() | Summed() | list() | dict():
             seen.add(id(value))
             found[id(value)] = (value, _copy(value))
             inner = list(value.values()) if isinstance(value, dict) else []
@@ -126,7 +128,7 @@ def _copy(obj: Any) -> Any:
     match obj:
         case Indexed():
             return list(obj.parts)
-        case Carried():
+        case Carried() | Summed():
             return list(obj.terms)
     return obj.copy()
 
@@ -135,7 +137,7 @@ def _put(obj: Any, held: Any) -> None:
     match obj:
         case Indexed():
             obj.parts = list(held)
-        case Carried():
+        case Carried() | Summed():
             obj.terms = list(held)
         case list():
             obj[:] = held
@@ -286,6 +288,9 @@ class Fork:
                     second[len(held) :], False
                 )
                 obj.terms = [*held, *terms]
+            case Summed():
+                added = self._added(first[len(held) :], True)
+                obj.terms = [*held, *added, *self._added(second[len(held) :], False)]
             case list():
                 if len(first) != len(second):
                     self.ctx.refuse(wrong.ListInBranch(span=self.span))
@@ -294,6 +299,17 @@ class Fork:
                 obj.clear()
                 keys = {**first, **second}
                 obj.update({k: self._variable(k, first, second) for k in keys})
+
+    def _added(self, terms: Sequence[Added], taken: bool) -> list[Added]:
+        """What one side adds to elements of an array: 0 to the first where it is not taken."""
+        ctx, operand = self.ctx, self.condition
+        operand = operand if taken else ctx.op("logical_not", operand)
+        zero = ctx.builder.const(0)
+        chosen = self._terms([(term.symbol, term.value) for term in terms], taken)
+        return [
+            replace(t, value=v, at=tuple(ctx.op("where", operand, index, zero) for index in t.at))
+            for t, (_, v) in zip(terms, chosen, strict=True)
+        ]
 
     def _terms(self, terms: Sequence[tuple[str, Value]], taken: bool) -> list[tuple[str, Value]]:
         """What one side adds to a name, or multiplies it by: nothing where it is not taken."""

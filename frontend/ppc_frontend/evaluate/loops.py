@@ -24,7 +24,7 @@ from ppc.ir.types import Axis
 from ppc.spans import Span
 from ppc_frontend import wrong
 from ppc_frontend.context import Context, Loop
-from ppc_frontend.evaluate import carry, lags
+from ppc_frontend.evaluate import carry, lags, sums
 from ppc_frontend.evaluate.arithmetic import by_symbol
 from ppc_frontend.evaluate.indexed import Indexed
 from ppc_frontend.evaluate.indexing import WHOLE, index
@@ -38,6 +38,7 @@ from ppc_frontend.values import (
     PoisonedError,
     RejectedError,
     Steps,
+    Summed,
     Together,
 )
 
@@ -208,6 +209,10 @@ def vectorised(
         bind(found.element(i))
         for name, outer in before.items():
             frame.variables[name] = Carried(name, outer, loop)
+        sums_ = [n for n in dict.fromkeys(sums.summed_in(node.body)) if n in frame.variables]
+        for name in sums_:
+            if isinstance(held := frame.variables[name], Value | Summed):
+                frame.variables[name] = Summed(name, held, loop)
         for name in writes:
             _declare(ctx, frame, name)
         body()
@@ -216,7 +221,7 @@ def vectorised(
                 bound = frame.variables[name]
                 bound = resolve(ctx, bound) if isinstance(bound, Last) else bound
                 frame.variables[name] = lags.settle_local(ctx, loop, name, bound)
-    for name in dict.fromkeys([*mine, *target_names(node.target)]):
+    for name in dict.fromkeys([*mine, *target_names(node.target), *sums_]):
         if name in frame.variables:
             frame.variables[name] = _after(ctx, frame.variables[name], loop)
     bind(found.last())
@@ -278,6 +283,8 @@ def _after(ctx: Context, value: Any, loop: Loop) -> Any:
     match value:
         case Carried():
             return _total(ctx, value, loop) if value.loop is loop else value
+        case Summed():
+            return sums.after(ctx, value) if value.loop is loop else value
         case Value() if loop.axis in value.type.axes:
             return Last(value, loop.axis)
         case tuple():
@@ -315,6 +322,11 @@ def resolve(ctx: Context, found: Any) -> Any:
     match found:
         case Carried():
             return lags.local(ctx, found)
+        case Summed():
+            if found.terms:
+                carry.element(ctx, found.name)
+            found.is_read = True
+            return resolve(ctx, found.outer)
         case Last():
             rows = ctx.op("from_axis", found.value, axis=found.axis)
             return index(ctx, rows, [*[WHOLE] * ctx.lead(rows), -1])

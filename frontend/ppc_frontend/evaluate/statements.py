@@ -12,7 +12,16 @@ from ppc.ir.primitives import RuleError
 from ppc.ir.sizes import Size
 from ppc_frontend import wrong
 from ppc_frontend.context import Context
-from ppc_frontend.evaluate import arithmetic, branches, carry, indexed, loops, openers, ragged
+from ppc_frontend.evaluate import (
+    arithmetic,
+    branches,
+    carry,
+    indexed,
+    loops,
+    openers,
+    ragged,
+    sums,
+)
 from ppc_frontend.evaluate.expressions import (
     bind_target,
     evaluate,
@@ -24,7 +33,7 @@ from ppc_frontend.naming import name_values
 from ppc_frontend.scope import Frame, binds, imports, target_names
 from ppc_frontend.source import statements
 from ppc_frontend.tensors import describe, is_tensor, tensor
-from ppc_frontend.values import POISON, Carried, PoisonedError, Ragged, RejectedError
+from ppc_frontend.values import POISON, Carried, PoisonedError, Ragged, RejectedError, Summed
 
 
 class _Return(Exception):  # noqa: N818  # control flow, no error
@@ -156,10 +165,29 @@ def _augmented(ctx: Context, frame: Frame, node: cst.AugAssign) -> None:
             term = evaluate(ctx, frame, node.value)
             carried.terms.append((symbol, tensor(ctx, term)))
             return
-    elif not isinstance(node.target, cst.Name | cst.Subscript):
+    elif isinstance(node.target, cst.Subscript):
+        if _adds_to_element(ctx, frame, node, node.target):
+            return
+    elif not isinstance(node.target, cst.Name):
         ctx.refuse(wrong.Unsupported(span=ctx.span, what="augmented assignment to an attribute"))
     left, right = evaluate(ctx, frame, node.target), evaluate(ctx, frame, node.value)
     assign(ctx, frame, node.target, arithmetic.binary(ctx, type(node.operator), left, right))
+
+
+def _adds_to_element(
+    ctx: Context, frame: Frame, node: cst.AugAssign, target: cst.Subscript
+) -> bool:
+    """`counts[group[n]] += x[n]` in a loop, taken as a sum; whether it was that."""
+    name = target.value.value if isinstance(target.value, cst.Name) else ""
+    held = frame.variables.get(name)
+    symbol = arithmetic.BINARY[type(node.operator)][0]
+    if not isinstance(held, Summed) or symbol not in "+-":
+        return False
+    items = subscript_items(ctx, frame, target)
+    if not sums.takes(ctx, held, items):
+        return False
+    sums.add(ctx, held, items, symbol, evaluate(ctx, frame, node.value))
+    return True
 
 
 def _accumulates(carried: Carried, symbol: str) -> bool:
