@@ -202,13 +202,17 @@ def bench(
 
 @main.command()
 @_model
-def check(**options: Any) -> None:
-    """Show every mistake in the models of a file."""
+@click.option("--pedantic", is_flag=True, help="Warn of what is suspicious, too.")
+def check(pedantic: bool, **options: Any) -> None:
+    """Show every mistake in the models of a file.
+
+    A comment `# ppc: ignore[code]` silences a warning with that code in its line.
+    """
     from ppc.commands.check import mistakes, summary
     from ppc.diagnostics.render import render_all
 
     file, asked = _read(options)
-    found = mistakes(file, asked)
+    found = mistakes(file, asked, pedantic=pedantic)
     if found:
         _complain(render_all(found) + "\n")
     click.echo(summary(file, found))
