@@ -230,6 +230,10 @@ class Backend:
             lacking = NotInBackend(backend=self.dialect().name, what=what, why=why, having=having)
             raise StateError(lacking)
 
+    def check_chains(self, kernel: str) -> None:
+        """Raise StateError where this backend has no chains of MCMC."""
+        self._require("sample_chains", "chains of MCMC", f"the method {kernel.upper()}")
+
     def precision(self, module: ModuleType, dtype: type) -> AbstractContextManager[None]:
         """As that of the runner. Raises StateError for what the dialect does not compute in."""
         name = dtype.__name__
@@ -308,7 +312,7 @@ class Backend:
 
         `starts` are those inputs that move.
         """
-        self._require("sample_chains", "chains of MCMC", f"the method {settings.kernel.upper()}")
+        self.check_chains(settings.kernel)
         static = tuple((name, int(sizes[name])) for name in module.SIZES)
         names = [name for name in module.INPUTS if name not in starts]
         data = {name: self.runner.array(inputs[name]) for name in names}

@@ -57,6 +57,7 @@ def fit(
     missing: str,
 ) -> Chained:
     """Draw from the posterior of a model; see `ProbModel.fit`."""
+    registry.backend(backend).check_chains(method.kernel)
     _needs_arviz(backend)
     seed = next_seed(seed)
     seen = without_missing(model, None, as_mapping(data), missing)

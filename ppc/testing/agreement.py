@@ -28,6 +28,7 @@ from ppc_numpy.points import complete
 from ppc.compiler import Compilation, Step, compile_loss
 from ppc.diagnostics import DataError
 from ppc.diagnostics.command import NothingToCompare
+from ppc.emit.module.interface import Interface
 from ppc.emit.program import Program, assemble
 from ppc.inference.data import Checked, entries
 from ppc.ir.nodes import Graph
@@ -202,6 +203,7 @@ def on(backend: Backend, subject: Subject, at: Point, dtype: type) -> Results:
     """
     program, runner = subject.program, backend.runner
     module = backend.load(backend.emit(program), f"agreement_{program.name}")
+    io = Interface(program, backend.dialect())
     with backend.precision(module, dtype):
 
         def array(x: Array) -> Any:
@@ -210,7 +212,7 @@ def on(backend: Backend, subject: Subject, at: Point, dtype: type) -> Results:
         given = _arguments(module, program, at, array)
 
         def terms(moving: dict[str, Any]) -> dict[str, Any]:
-            params = _filled(module.Params, moving.__getitem__)
+            params = io.filled(module.Params, moving.__getitem__)
             return dict(module.loss_terms(params, **given))
 
         moving = {p.name: array(at.inputs[p.name]) for p in program.parameters}
@@ -237,18 +239,6 @@ def _arguments(
         weights = [array(at.inputs[name]) for name in program.weights.values()]
         given["weight"] = weights[0] if len(weights) == 1 else module.Plates(*weights)
     return given
-
-
-def _filled(cls: Any, leaf: Callable[[str], Any], group: str = "") -> Any:
-    """A `Params` of an emitted module with `leaf(name)` for each parameter."""
-    fields = []
-    for name, kind in cls.__annotations__.items():
-        if not hasattr(kind, "_fields"):
-            fields.append(leaf(group + name))
-        else:  # a layer's fields are named after it; `shared` and `rows` only sort parameters
-            inner = group if name.split("_")[0] in ("shared", "rows") else f"{name}."
-            fields.append(_filled(kind, leaf, inner))
-    return cls(*fields)
 
 
 def differences(

@@ -99,7 +99,8 @@ class Emitted:
 
     def params(self, arrays: Mapping[str, Any]) -> Any:
         """`Params` of the module, from an array for each parameter."""
-        return _filled(self.module.Params, arrays.__getitem__)
+        io = Interface(self.program, self.backend.dialect())
+        return io.filled(self.module.Params, arrays.__getitem__)
 
     def by_name(self, params: Any) -> dict[str, Any]:
         """The arrays of a `Params`, by parameter."""
@@ -109,17 +110,6 @@ class Emitted:
     def sizes(self) -> dict[str, int]:
         """The sizes that the data do not fix."""
         return {name: value or 2 for name, value in self.program.hypers.items()}
-
-
-def _filled(cls: Any, leaf: Callable[[str], Any], group: str = "") -> Any:
-    fields = []
-    for name, kind in cls.__annotations__.items():
-        if not hasattr(kind, "_fields"):
-            fields.append(leaf(group + name))
-        else:  # a layer's fields are named after it; `shared` and `rows` only sort parameters
-            inner = group if name.split("_")[0] in ("shared", "rows") else f"{name}."
-            fields.append(_filled(kind, leaf, inner))
-    return cls(*fields)
 
 
 @functools.cache

@@ -24,14 +24,17 @@ from ppc.testing.checks import PASSED, Check
 
 def checks(backend: Backend) -> Iterator[Check]:
     """The checks of refusals."""
+    forms = (
+        ("batches of the rows", "line"),
+        ("a row of parameters for each row of the data", "factors"),
+    )
     for what, model in (
         ("the function exp", "line"),
         ("normal noise", "mean"),
         ("the sampler log_gamma", "counts"),
         ("loops whose rounds read earlier ones", "series"),
         ("a loop that fits", "line"),
-        ("batches of the rows", "line"),
-        ("a row of parameters for each row of the data", "factors"),
+        *(forms if backend.dialect().loop is not None else ()),
     ):
         yield Check(f"refusal/{what}", partial(refuses, backend, what, model))
     for name in ("float32", "float64"):

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import invalidate_caches
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from click.testing import CliRunner, Result
 
 import ppc as inf
 from ppc import registry
-from ppc.backend import Backend
+from ppc.backend import Backend, Runner
 from ppc.cli import main
 from ppc.diagnostics import CompileError, StateError
 from ppc.inference.methods import VI
@@ -107,6 +108,19 @@ def test_it_passes_the_kit(backend: Backend) -> None:
     ours = "primitive/add/float64", "distribution/Normal(loc, scale)/draws", "fit/closed form"
     assert not {*ours} & {*refused}
     assert not any("float32" in name for name in refused if not name.startswith("refusal/"))
+
+
+def test_without_gradients_it_has_no_fits_and_still_passes(backend: Backend) -> None:
+    runner = type("Less", (type(backend.runner),), {"pulled": Runner.pulled})()
+    dialect = replace(backend.dialect(), loop=None)
+    less = replace(backend, runner=runner, dialect=lambda: dialect)
+    refused = {}
+    for part in ("primitive/a", "noise/", "distribution/Normal", "program/", "fit/", "refusal/"):
+        refused |= {str(c): words for c in conformance(less, only=part) if (words := c())}
+    assert refused["refusal/gradients"] == "gradients"
+    fits = {words for name, words in refused.items() if name.startswith("fit/")}
+    assert all("a loop that fits" in words for words in fits)
+    assert "primitive/add/float64" not in refused
 
 
 def test_the_kit_is_a_command(installed: Path) -> None:

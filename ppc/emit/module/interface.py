@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from operator import attrgetter
 from typing import Any
@@ -155,6 +155,21 @@ class Interface:
         """The arrays of a `Params`, by the names that the parameters have in the graphs."""
         paths = {p.name: self.path(p.name).removeprefix("params.") for p in self.program.parameters}
         return {name: attrgetter(path)(params) for name, path in paths.items()}
+
+    def filled(self, params: Any, leaf: Callable[[str], Any]) -> Any:
+        """`params`, the class of a module, with `leaf(name)` for each parameter."""
+        sorting = {"shared", *(own for own, _ in self.row_groups.values())}
+
+        def made(cls: Any, group: str, sorting: set[str]) -> Any:
+            fields = []
+            for name, kind in cls.__annotations__.items():
+                if not hasattr(kind, "_fields"):
+                    fields.append(leaf(group + name))
+                else:  # a layer's fields are named after it
+                    fields.append(made(kind, "" if name in sorting else f"{name}.", set()))
+            return cls(*fields)
+
+        return made(params, "", sorting if self.rowwise else set())
 
     def param(self, name: str) -> Expr:
         """The expression of a parameter."""
