@@ -21,6 +21,7 @@ from ppc.diagnostics import CompileError, KindError, QueryError
 from ppc.diagnostics.command import NotAvailable, NoTruthValue
 from ppc.diagnostics.data import BadNumber, WrongKind
 from ppc.distributions import Distribution, find
+from ppc.distributions.kl import kl_divergence
 from ppc.inference.methods import next_seed
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Sample
@@ -28,6 +29,7 @@ from ppc.ir.types import Tensor as Type
 from ppc.objective import functions
 from ppc.objective.functions import DRAWS
 from ppc.spans import Source, Span
+from ppc.variables import Kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -326,6 +328,16 @@ class RandomVariable(Tensor):
         return bool(self.__ppc_deferred__.plates)
 
     @property
+    def is_observed(self) -> bool:
+        """False: outside a model nothing is."""
+        return False
+
+    @property
+    def type(self) -> Kind:
+        """Whether it has rows; it is hidden."""
+        return Kind.LOCAL_HIDDEN if self.is_datamodel else Kind.GLOBAL_HIDDEN
+
+    @property
     def event_shape(self) -> tuple[int, ...]:
         """The trailing dimensions of a draw that belong to one event."""
         rank = self._row.event_rank
@@ -380,6 +392,29 @@ class RandomVariable(Tensor):
     def entropy(self, *, seed: int | None = None) -> Any:
         """The entropy given the parents, in nats. Raises QueryError where none is known."""
         return self._moment("entropy", seed)
+
+    def kl_divergence(self, other: RandomVariable, *, seed: int | None = None) -> Any:
+        """KL(self || other) given the parents of both. Raises QueryError where none is known."""
+        if not isinstance(other, RandomVariable):
+            found, expected = type(other).__name__, "a random variable"
+            raise KindError(WrongKind(argument="other", expected=expected, found=found))
+        builder = Builder(self.name, "function")
+        inputs: dict[str, Array] = {}
+        sides = []
+        for prefix, side in (("q", self), ("p", other)):
+            args = {}
+            for name, array in side._arguments(seed).items():
+                args[name] = builder.data(f"{prefix}_{name}", _type_of(array))
+                inputs[args[name].name] = array
+            sides.append(args)
+        found_kl = kl_divergence(self.distribution, sides[0], other.distribution, sides[1])
+        if found_kl is None:
+            what = f"divergence from {other.distribution}"
+            raise QueryError(NotAvailable(what=what, distribution=self.distribution))
+        builder.output("result", found_kl)
+        from ppc_numpy.evaluate import evaluate
+
+        return plain(evaluate(builder.build(), inputs)["result"].astype(np.float32))
 
     def cdf(self, value: Any, *, seed: int | None = None) -> Any:
         """P(x <= value) given the parents. Raises QueryError where none is known."""

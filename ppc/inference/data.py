@@ -167,6 +167,10 @@ def _fit(
     """The array with the model's rank, its sizes checked against those known."""
     dims = [*(graph.axis(axis).size for axis in type_.axes), *type_.shape]
     array = array.reshape(with_unit_axis(array.shape, dims, graph.sizes))
+    known = [size.evaluate(sizes.values) for size in dims]
+    if not array.ndim and not type_.axes and any(s.name == name for s in graph.samples):
+        # a number is all elements of a variable outside plates, as in InferPy
+        array = np.broadcast_to(array, [n for n in known if n is not None])
     if array.ndim == len(dims) + 1 and len(type_.axes) == 1 and array.shape[1] == 1:
         array = array[:, 0]  # draws of a single row, `prior("x").sample(N)`: each becomes a row
     if array.ndim != len(dims):

@@ -10,6 +10,7 @@ import ppc as inf
 from ppc import tf
 from ppc.diagnostics import KindError, QueryError, StateError
 from ppc.eager import CallError, RandomVariable, Tensor, draw
+from ppc.models import Kind
 
 DRAWS = 20_000
 
@@ -90,6 +91,23 @@ def test_moments_are_those_of_the_distribution() -> None:
     np.testing.assert_allclose(inf.Normal(0.0, 2.0).cdf(1.0), stats.norm(0, 2).cdf(1), rtol=1e-6)
     with pytest.raises(QueryError, match="Cauchy"):
         inf.Cauchy(0.0, 1.0).mean()
+
+
+def test_the_divergence_is_the_closed_form() -> None:
+    q, p = inf.Normal([0.0, 1.0], 2.0), inf.Normal(0.5, 1.0)
+    expected = (4 + (np.array([0.0, 1.0]) - 0.5) ** 2) / 2 - 0.5 - np.log(2.0)
+    np.testing.assert_allclose(q.kl_divergence(p), expected, rtol=1e-6)
+    with pytest.raises(QueryError, match="divergence from Cauchy"):
+        q.kl_divergence(inf.Cauchy(0.0, 1.0))
+    with pytest.raises(KindError, match="other must be a random variable"):
+        q.kl_divergence(1.0)
+
+
+def test_a_variable_outside_a_model_is_hidden() -> None:
+    with inf.datamodel(2):
+        row = inf.Normal(0.0, 1.0)
+    kinds = [inf.Normal(0.0, 1.0).type, row.type]
+    assert kinds == [Kind.GLOBAL_HIDDEN, Kind.LOCAL_HIDDEN] and not row.is_observed
 
 
 def test_parameters_and_shapes_are_attributes() -> None:

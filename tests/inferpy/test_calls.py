@@ -149,6 +149,18 @@ def test_draws_of_a_single_row_are_rows_of_data() -> None:
         rates(3).fit({"y": np.moveaxis(drawn, 1, 0)}, inf.inference.VI(epochs=1))
 
 
+def test_a_number_is_all_elements_of_a_global_variable() -> None:
+    @inf.probmodel
+    def plane():
+        w = inf.Normal(np.zeros((2, 1)), 1.0, name="w")
+        with inf.datamodel():
+            y = inf.Normal(np.ones(2) @ w, 1e-6, name="y")
+
+    np.testing.assert_allclose(plane().prior("y", data={"w": 3}).sample(), [[6.0]], atol=1e-4)
+    with pytest.raises(ValueError, match="dimension 0 of 'w' has size 3"):
+        plane().prior("y", data={"w": [3.0, 3.0, 3.0]}).sample()
+
+
 @pytest.mark.parametrize("data", [list(X), X.astype(np.float64), X[:, None], X.astype(np.int64)])
 def test_lists_columns_and_any_dtype_are_data(data) -> None:
     model = simple()
