@@ -147,3 +147,20 @@ class AxisOrder(Mistake):
 
     def help(self) -> str:
         return "index all of them in one order, as y[i, j] and x[i, j]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElementOfArray(Mistake):
+    """An element of an array that is there already, such as data of the module, is assigned."""
+
+    code: ClassVar[str] = "element-of-array"
+    name: str
+
+    def message(self) -> str:
+        return f"`{self.name}` is an array already: its elements cannot be assigned here"
+
+    def help(self) -> str:
+        return (
+            "give what is assigned another name, or make an array of that name in the model first: "
+            f"`{self.name} = np.empty(...)`"
+        )

@@ -299,3 +299,21 @@ def test_decorators_that_change_a_function_are_refused() -> None:
     for function, words in ((decorated, "a decorator besides"), (m, "the decorator of `helper`")):
         with pytest.raises(CompileError, match=words):
             compile_function(function)
+
+
+def test_elements_of_an_array_of_the_module_are_not_assigned() -> None:
+    series = np.zeros(3)
+
+    def assigned(n=3):
+        for i in range(n):
+            series[i] = inf.Normal(0.0, 1.0)
+
+    def declared(n=3):
+        series = np.empty(n)
+        for i in range(n):
+            series[i] = inf.Normal(0.0, 1.0)
+
+    with pytest.raises(CompileError, match=r"`series` is an array already") as raised:
+        compile_function(assigned)
+    assert "`series = np.empty(...)`" in str(raised.value)
+    assert [s.name for s in compile_function(declared).graph.samples] == ["series"]

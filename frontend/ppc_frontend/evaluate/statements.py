@@ -226,7 +226,7 @@ def _assign_element(ctx: Context, frame: Frame, target: cst.Subscript, value: An
         indexed.write(ctx, found, items, value, text)
         return
     if is_tensor(owner):
-        ctx.refuse(wrong.Unsupported(span=ctx.span, what="assignment to an element of a tensor"))
+        ctx.refuse(wrong.ElementOfArray(span=ctx.span, name=_text(frame, target.value)))
     if not isinstance(owner, list | dict):
         what = f"assignment to an element of {describe(owner)}"
         ctx.refuse(wrong.Unsupported(span=ctx.span, what=what))
