@@ -305,7 +305,8 @@ def _loss(file: File, inferences: list[InferenceCall]) -> LossFunction | None:
               "one inference method in the file")  # fmt: skip
     for call in inferences:
         given = call.arguments.get("loss")
-        if isinstance(given, NameOf) and (found := loss_in(file.source, given.name)) is not None:
+        if isinstance(given, NameOf):
+            found: LossFunction = loss_in(file.source, given.name)
             return found
     return None
 

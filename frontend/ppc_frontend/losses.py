@@ -13,18 +13,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import libcst as cst
-
 from ppc.diagnostics.base import CompileError
 from ppc.ir.build import Builder, Value
 from ppc.records import dataclass
 from ppc.spans import Source, Span
 from ppc_frontend import wrong
 from ppc_frontend.api import parsed
-from ppc_frontend.blocks import frame_of, functions_in
+from ppc_frontend.blocks import frame_of
 from ppc_frontend.context import Assumptions, Context, Plate
 from ppc_frontend.evaluate.calls import call
-from ppc_frontend.evaluate.expressions import make_function
 from ppc_frontend.live import Live
 from ppc_frontend.source import ParsedModule, parse_live
 from ppc_frontend.tensors import describe, tensor
@@ -121,15 +118,17 @@ def live_loss(function: Callable[..., Any]) -> OwnLoss:
     return OwnLoss(plain.__name__, module.span(place), of)
 
 
-def loss_in(source: Source, name: str) -> OwnLoss | None:
-    """The loss that a function of a file is; None where the file has no such function."""
+def loss_in(source: Source, name: str) -> OwnLoss:
+    """The loss that a name of a file is: a function of its own, or of a file that it imports."""
     module = parsed(source)
-    for found in functions_in(module):
-        node = found.node
-        if isinstance(node, cst.FunctionDef) and node.name.value == name and not found.enclosing:
-            return OwnLoss(name, module.span(node.name), partial(_of_file, module, node))
-    return None
+    scratch = Context(Builder("loss", "model"), Assumptions())
+    function = _of_file(module, name, scratch)
+    place = getattr(function.node, "name", function.node)
+    return OwnLoss(name, function.module.span(place), partial(_of_file, module, name))
 
 
-def _of_file(module: ParsedModule, node: cst.FunctionDef, ctx: Context) -> UserFunction:
-    return make_function(ctx, frame_of(ctx, module), node.name.value, node)
+def _of_file(module: ParsedModule, name: str, ctx: Context) -> UserFunction:
+    with ctx.at(module.span(module.tree)):
+        found = frame_of(ctx, module).find(name)
+    assert isinstance(found, UserFunction)  # `filecalls` has seen that it is one
+    return found

@@ -235,7 +235,11 @@ FILE = """
 import ppc as inf
 from ppc import tf
 
+from losses import beside
+
 BETA = 0.5
+
+assigned = lambda p, q, **_: beside(p, q)
 
 @inf.probmodel
 def line():
@@ -253,11 +257,15 @@ line().fit({"x": x}, inf.inference.VI(loss=LOSS))
 
 @pytest.mark.parametrize(
     "text, name",
-    [("tempered", "tempered"), ("lambda p, q, **_: 0.0", None), ('"ELBO"', None)],
-)
+    [("tempered", "tempered"), ("beside", "beside"), ("assigned", "assigned"),
+     ("lambda p, q, **_: 0.0", None), ('"ELBO"', None)],
+)  # fmt: skip
 def test_the_loss_of_a_file_is_that_of_its_program(tmp_path, text: str, name: str | None) -> None:
     path = tmp_path / "line.py"
     path.write_text(FILE.replace("LOSS", text), "utf-8")
+    function = FILE[FILE.index("def tempered") : FILE.index("line().fit")]
+    text_beside = f"from ppc import tf\n\nBETA = 0.5\n\n{function.replace('tempered', 'beside')}"
+    (tmp_path / "losses.py").write_text(text_beside, "utf-8")
     roles = resolve(File.read(str(path)), Asked(path=str(path)))
     assert (roles.options.loss.name if roles.options.loss else None) == name
     assert [m.names for m in roles.warnings] == ([("loss",)] if "lambda" in text else [])
