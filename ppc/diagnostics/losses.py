@@ -29,6 +29,24 @@ class LossNotANumber(Mistake):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LossOfSeveralBatches(Mistake):
+    """A loss of the user where steps see batches of several plates, so that weights differ."""
+
+    code: ClassVar[str] = "loss-of-batches"
+    name: str
+    plates: tuple[str, ...]
+
+    def message(self) -> str:
+        plates = ", ".join(self.plates)
+        return (
+            f"the loss {self.name} sees batches of several plates ({plates}), whose weights differ"
+        )
+
+    def help(self) -> str:
+        return "take batches of one plate, by batch_size=100, or fit by the ELBO"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FactorInOwnLoss(Mistake):
     """A factor in a model that is fitted by a loss of the user."""
 

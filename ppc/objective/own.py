@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from ppc.diagnostics import CompileError
-from ppc.diagnostics.losses import FactorInOwnLoss
+from ppc.diagnostics.losses import FactorInOwnLoss, LossOfSeveralBatches
 from ppc.distributions import Distribution
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
@@ -73,6 +73,9 @@ def own_loss(model: Graph, guide: Graph, function: LossFunction) -> Loss:
     """The loss graph of a matched pair whose only output is what `function` returns."""
     if factor := next((site for site in model.sites if site.role == "factor"), None):
         raise CompileError(FactorInOwnLoss(name=factor.name, span=factor.span))
+    several = tuple(axis.name for axis in model.axes if axis.subsampled)
+    if len(several) > 1:
+        raise CompileError(LossOfSeveralBatches(name=function.name, plates=several))
     builder = merged(model, guide, name=model.name, stage="loss")
     input_arrays(builder, model)
     p: dict[str, Variable] = {}

@@ -209,6 +209,21 @@ def test_what_is_no_loss_is_told() -> None:
         inf.inference.VI(loss=3)
 
 
+def test_batches_of_several_plates_have_no_one_weight() -> None:
+    @inf.probmodel
+    def table():
+        m = inf.Normal(0.0, 1.0, name="m")
+        with inf.plate("rows"):
+            inf.Normal(m, 1.0, name="a")
+        with inf.plate("columns"):
+            inf.Normal(m, 1.0, name="b")
+
+    method = inf.inference.VI(loss=elbo)
+    options = Options(("a", "b"), ("rows", "columns"), loss=method.loss_function)
+    with pytest.raises(CompileError, match=r"several plates \(rows, columns\)"):
+        compile_loss(table().ir, None, options)
+
+
 def test_a_factor_is_not_left_out_in_silence() -> None:
     @inf.probmodel
     def with_factor():
