@@ -167,6 +167,7 @@ def _positive_definite(rng: Generator, shape: Shape) -> Array:
 
 SUPPORTS: Mapping[str, Draw] = {
     "real": lambda rng, shape: rng.standard_normal(shape),
+    "extended_real": lambda rng, shape: rng.standard_normal(shape),
     "real_vector": lambda rng, shape: rng.standard_normal(shape),
     "positive": _positive,
     "nonnegative": _positive,

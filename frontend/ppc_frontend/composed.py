@@ -1,19 +1,25 @@
-"""Distributions made from distributions: `inf.MixtureSameFamily(weights, components)`."""
+"""Distributions made from distributions: `inf.MixtureSameFamily(weights, components)`.
+
+`inf.Truncated(distribution, low, high)` and `inf.Censored(distribution, low, high)` are the others.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ppc.distributions import COMPOSED, find
+from ppc.distributions import COMPOSED, DISTRIBUTIONS, can_be_bounded, find
 from ppc.distributions.mixture import COMPONENTS, MIXTURE
+from ppc.distributions.restricted import BOUNDS
 from ppc.ir.build import Value
 from ppc_frontend import sites, wrong
 from ppc_frontend.context import Context
+from ppc_frontend.tensors import tensor
 from ppc_frontend.vocabulary.base import bind
 
 _OWN = ("locs", "scales", "logits", "probs")
 _GAUSSIAN = "locs, scales, logits=None, probs=None"
+_BOUNDED = "distribution, low=None, high=None"
 _MIXTURE = "mixture_distribution, components_distribution, reparameterize:-=False"
 
 
@@ -33,6 +39,31 @@ def gaussians(ctx: Context, args: Sequence[Any], kwargs: Mapping[str, Any]) -> V
 
 def sample(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Value:
     """A random variable of a distribution of COMPOSED, which is called with distributions."""
+    made = _mixture if name == "MixtureSameFamily" else _bounded
+    return made(ctx, name, args, kwargs)
+
+
+def _bounded(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Value:
+    """A distribution with bounds, of which either may be left out."""
+    bound = bind(ctx, f"inf.{name}", f"{_BOUNDED}, {sites.COMMON}", args, kwargs)
+    places = dict(ctx.bound_places)
+    with ctx.at(places.get("distribution", ctx.span)):
+        inner = sites.as_distribution(ctx, bound["distribution"])
+        base = find(inner.distribution)
+        if not can_be_bounded(base):
+            known = tuple(n for n, row in DISTRIBUTIONS.items() if can_be_bounded(row))
+            ctx.refuse(
+                wrong.NotBounded(span=ctx.span, distribution=base.name, made=name, known=known)
+            )
+    values = {n: ctx.builder.value(arg) for n, arg in inner.args}
+    for end in BOUNDS:
+        given = bound[end.name]
+        with ctx.at(places.get(end.name, ctx.span)):
+            values[end.name] = tensor(ctx, end.default if given is None else given, "f32")
+    return sites.variable(ctx, COMPOSED[name](base), values, bound, places)
+
+
+def _mixture(ctx: Context, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Value:
     bound = bind(ctx, f"inf.{name}", f"{_MIXTURE}, {sites.COMMON}", args, kwargs)
     places = dict(ctx.bound_places)
     with ctx.at(places.get("mixture_distribution", ctx.span)):

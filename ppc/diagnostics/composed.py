@@ -78,3 +78,22 @@ class OtherComponents(Mistake):
         return (
             "the last dimension of the components, in front of the event, has one for each weight"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotBounded(Mistake):
+    """A family that cannot be truncated or censored."""
+
+    code: ClassVar[str] = "not-bounded"
+    distribution: str
+    made: str
+    known: tuple[str, ...]
+
+    def message(self) -> str:
+        return (
+            f"inf.{self.made} needs the distribution function of {self.distribution} in both "
+            "tails, which is not known, or bounds besides its own"
+        )
+
+    def help(self) -> str:
+        return f"it takes {', '.join(self.known)}"

@@ -31,6 +31,8 @@ from ppc.distributions.multivariate import (
     MULTIVARIATE_NORMAL_FULL_COVARIANCE,
     MULTIVARIATE_NORMAL_TRIL,
 )
+from ppc.distributions.restricted import TRUNCATED_NORMAL, censored_of, truncated_of
+from ppc.distributions.restricted import can_be_bounded as can_be_bounded
 from ppc.distributions.simplex import DIRICHLET
 from ppc.distributions.supports import SUPPORTS as SUPPORTS
 from ppc.distributions.terms import DETERMINISTIC, FACTOR
@@ -57,6 +59,7 @@ _ROWS = (
     PARETO,
     BETA,
     UNIFORM,
+    TRUNCATED_NORMAL,
     BERNOULLI,
     CATEGORICAL,
     POISSON,
@@ -74,7 +77,9 @@ _ROWS = (
 DISTRIBUTIONS: Mapping[str, Distribution] = {row.name: row for row in _ROWS}
 
 # Makers of distributions from distributions.
-COMPOSED: Mapping[str, Callable[[Distribution], Distribution]] = {"MixtureSameFamily": mixture_of}
+COMPOSED: Mapping[str, Callable[[Distribution], Distribution]] = {
+    "MixtureSameFamily": mixture_of, "Truncated": truncated_of, "Censored": censored_of,
+}  # fmt: skip
 
 # What stands for one of these: InferPy's MixtureGaussian is a MixtureSameFamily of Normals.
 SHORTHANDS = ("MixtureGaussian",)

@@ -8,6 +8,7 @@ for the distribution, and who needs it refuses by name.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 
@@ -35,6 +36,19 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Tails:
+    """A distribution function that keeps its digits in both tails, for values inside the support.
+
+    The quantile is that of a level, given by the logarithms of the level and of its complement, of
+    which it uses the one that is exact.
+    """
+
+    log_cdf: Callable[[Value, Params], Value]
+    log_survival: Callable[[Value, Params], Value]  # log(1 - cdf)
+    quantile: Callable[[Value, Value, Params], Value]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Distribution:
     """A family of distributions. `support` may name parameters, or `bounds`, as its bounds."""
 
@@ -52,6 +66,7 @@ class Distribution:
     probabilities: Callable[[Params], Value] | None = None  # of labels, along a new last axis
     entropy: Callable[[Params], Value] | None = None
     cdf: Callable[[Value, Params], Value] | None = None
+    tails: Tails | None = None
     transform: str = ""  # the bijection that maps a Normal(loc, scale) draw to this family's
     bounds: Mapping[str, Callable[[Params], Value]] = field(default_factory=dict)
     source: str = ""  # the parameterisation, with where it is defined
@@ -123,7 +138,19 @@ def support_of(distribution: Distribution, params: Params) -> Support:
         return value.name
 
     support = distribution.support
-    return Support(support.kind, tuple(resolved(bound) for bound in support.bounds))
+    return _finite(Support(support.kind, tuple(resolved(bound) for bound in support.bounds)))
+
+
+def _finite(support: Support) -> Support:
+    """The support without the bounds that are infinite."""
+    match support:
+        case Support("interval", (low, high)) if low == -math.inf and high == math.inf:
+            return REAL
+        case Support("interval", (low, high)) if high == math.inf:
+            return Support("greater_than", (low,))
+        case Support("interval", (low, high)) if low == -math.inf:
+            return Support("less_than", (high,))
+    return support
 
 
 def _noise_name(site: str, tag: str) -> str:

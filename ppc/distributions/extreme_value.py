@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
+from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params, Tails
 from ppc.distributions.location_scale import LOC_SCALE, POSITIVE, standardised
 from ppc.distributions.special import HALF_LOG_2PI, log_of, log_power, within
 from ppc.ir import ops
@@ -32,6 +32,11 @@ GUMBEL = Distribution(
     variance=lambda p: p["scale"] ** 2 * (math.pi**2 / 6),
     entropy=lambda p: ops.log(p["scale"]) + (1.0 + EULER),
     cdf=lambda x, p: ops.exp(-ops.exp(-standardised(x, p))),
+    tails=Tails(
+        log_cdf=lambda x, p: -ops.exp(-standardised(x, p)),
+        log_survival=lambda x, p: ops.log1mexp(ops.exp(-standardised(x, p))),
+        quantile=lambda f, s, p: p["loc"] - p["scale"] * ops.log(-f),
+    ),
     source="exp(-z - exp(-z)) / scale, z = (x - loc) / scale: of maxima "
     "(Johnson, Kotz and Balakrishnan 1995, ch. 22)",
 )
@@ -61,6 +66,11 @@ LOGISTIC = Distribution(
     variance=lambda p: p["scale"] ** 2 * (math.pi**2 / 3),
     entropy=lambda p: ops.log(p["scale"]) + 2.0,
     cdf=lambda x, p: ops.sigmoid(standardised(x, p)),
+    tails=Tails(
+        log_cdf=lambda x, p: ops.log_sigmoid(standardised(x, p)),
+        log_survival=lambda x, p: ops.log_sigmoid(-standardised(x, p)),
+        quantile=lambda f, s, p: p["loc"] + p["scale"] * (f - s),
+    ),
     source="exp(-z) / (scale (1 + exp(-z))^2); scale is not the standard deviation "
     "(Johnson, Kotz and Balakrishnan 1995, ch. 23)",
 )
@@ -129,8 +139,12 @@ def _weibull_variance(p: Params) -> Value:
 
 
 def _weibull_cdf(x: Value, p: Params) -> Value:
-    power = ops.exp(p["concentration"] * _log_ratio(ops.maximum(x, 0.0), p))
-    return ops.where(x > 0.0, -ops.expm1(-power), 0.0)
+    return ops.where(x > 0.0, -ops.expm1(-_weibull_hazard(ops.maximum(x, 0.0), p)), 0.0)
+
+
+def _weibull_hazard(x: Value, p: Params) -> Value:
+    """(x / scale)^k, the cumulative hazard."""
+    return ops.exp(p["concentration"] * _log_ratio(x, p))
 
 
 def _weibull_entropy(p: Params) -> Value:
@@ -149,6 +163,11 @@ WEIBULL = Distribution(
     variance=_weibull_variance,
     entropy=_weibull_entropy,
     cdf=_weibull_cdf,
+    tails=Tails(
+        log_cdf=lambda x, p: ops.log1mexp(_weibull_hazard(x, p)),
+        log_survival=lambda x, p: -_weibull_hazard(x, p),
+        quantile=lambda f, s, p: p["scale"] * ops.exp(ops.log(-s) / p["concentration"]),
+    ),
     source="k/scale (x/scale)^(k - 1) exp(-(x/scale)^k), k = concentration "
     "(Johnson, Kotz and Balakrishnan 1994, ch. 21)",
 )
@@ -191,6 +210,11 @@ PARETO = Distribution(
     ),
     cdf=lambda x, p: (
         -ops.expm1(-p["concentration"] * ops.log(ops.maximum(x, p["scale"]) / p["scale"]))
+    ),
+    tails=Tails(
+        log_cdf=lambda x, p: ops.log1mexp(p["concentration"] * _log_ratio(x, p)),
+        log_survival=lambda x, p: -p["concentration"] * _log_ratio(x, p),
+        quantile=lambda f, s, p: p["scale"] * ops.exp(-s / p["concentration"]),
     ),
     source="a scale^a / x^(a + 1) from scale upwards, a = concentration "
     "(Johnson, Kotz and Balakrishnan 1994, ch. 20)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
+from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params, Tails
 from ppc.distributions.location_scale import (
     LOC_SCALE,
     POSITIVE,
@@ -38,6 +38,11 @@ EXPONENTIAL = Distribution(
     variance=lambda p: (1.0 / p["rate"]) ** 2,
     entropy=lambda p: 1.0 - ops.log(p["rate"]),
     cdf=lambda x, p: -ops.expm1(-p["rate"] * ops.maximum(x, 0.0)),
+    tails=Tails(
+        log_cdf=lambda x, p: ops.log1mexp(p["rate"] * x),
+        log_survival=lambda x, p: -p["rate"] * x,
+        quantile=lambda f, s, p: -s / p["rate"],
+    ),
     source="rate exp(-rate x) (Johnson, Kotz and Balakrishnan 1994, ch. 19)",
 )
 
@@ -47,6 +52,13 @@ def _half_normal_log_density(x: Value, p: Params) -> Value:
     return within(
         x >= 0.0, x, 0.0, lambda x: constant - 0.5 * (x / p["scale"]) ** 2 - ops.log(p["scale"])
     )
+
+
+def _half_normal_quantile(log_f: Value, log_s: Value, p: Params) -> Value:
+    lower = log_f < log_s
+    near = log_f.builder.op("erfinv", ops.exp(ops.where(lower, log_f, -1.0))) * math.sqrt(2.0)
+    far = -ops.ndtri(0.5 * ops.exp(ops.where(lower, -1.0, log_s)))
+    return p["scale"] * ops.where(lower, near, far)
 
 
 HALF_NORMAL = Distribution(
@@ -60,6 +72,11 @@ HALF_NORMAL = Distribution(
     variance=lambda p: p["scale"] ** 2 * (1 - 2 / math.pi),
     entropy=lambda p: ops.log(p["scale"]) + (0.5 * math.log(math.pi / 2) + 0.5),
     cdf=lambda x, p: ops.erf(ops.maximum(x, 0.0) / p["scale"] * math.sqrt(0.5)),
+    tails=Tails(
+        log_cdf=lambda x, p: ops.log(ops.erf(x / p["scale"] * math.sqrt(0.5))),
+        log_survival=lambda x, p: ops.log_ndtr(-x / p["scale"]) + math.log(2.0),
+        quantile=_half_normal_quantile,
+    ),
     source="|x| of x ~ Normal(0, scale); scale is not the standard deviation "
     "(Johnson, Kotz and Balakrishnan 1994, ch. 13)",
 )

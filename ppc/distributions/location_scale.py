@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
+from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params, Tails
 from ppc.distributions.special import HALF_LOG_2PI, digamma_correction, log1p_square_ratio
 from ppc.ir import ops
 from ppc.ir.build import Value
@@ -39,6 +39,12 @@ def normal_entropy(p: Params) -> Value:
     return ops.log(p["scale"]) + (HALF_LOG_2PI + 0.5)
 
 
+def normal_quantile(log_f: Value, log_s: Value) -> Value:
+    """Of Normal(0, 1)."""
+    z = ops.ndtri(ops.exp(ops.minimum(log_f, log_s)))
+    return ops.where(log_f < log_s, z, -z)
+
+
 NORMAL = Distribution(
     name="Normal",
     parameters=LOC_SCALE,
@@ -50,6 +56,11 @@ NORMAL = Distribution(
     variance=lambda p: p["scale"] ** 2,
     entropy=normal_entropy,
     cdf=lambda x, p: ops.ndtr(standardised(x, p)),
+    tails=Tails(
+        log_cdf=lambda x, p: ops.log_ndtr(standardised(x, p)),
+        log_survival=lambda x, p: ops.log_ndtr(-standardised(x, p)),
+        quantile=lambda f, s, p: p["loc"] + p["scale"] * normal_quantile(f, s),
+    ),
     transform="identity",
     source="loc = mean, scale = standard deviation (Johnson, Kotz and Balakrishnan 1994, ch. 13)",
 )
@@ -71,6 +82,18 @@ def _laplace_cdf(x: Value, p: Params) -> Value:
     return ops.where(z < 0.0, tail, 1.0 - tail)
 
 
+def _laplace_log_tail(z: Value) -> Value:
+    """The logarithm of the distribution function at z."""
+    below = z < 0.0
+    left = ops.where(below, z, 0.0) - math.log(2.0)
+    return ops.where(below, left, ops.log1p(-0.5 * ops.exp(-ops.where(below, 0.0, z))))
+
+
+def _laplace_quantile(log_f: Value, log_s: Value, p: Params) -> Value:
+    z = ops.minimum(log_f, log_s) + math.log(2.0)
+    return p["loc"] + p["scale"] * ops.where(log_f < log_s, z, -z)
+
+
 LAPLACE = Distribution(
     name="Laplace",
     parameters=LOC_SCALE,
@@ -82,6 +105,11 @@ LAPLACE = Distribution(
     variance=lambda p: 2.0 * p["scale"] ** 2,
     entropy=lambda p: ops.log(p["scale"]) + (1.0 + math.log(2.0)),
     cdf=_laplace_cdf,
+    tails=Tails(
+        log_cdf=lambda x, p: _laplace_log_tail(standardised(x, p)),
+        log_survival=lambda x, p: _laplace_log_tail(-standardised(x, p)),
+        quantile=_laplace_quantile,
+    ),
     source="exp(-|x - loc| / scale) / (2 scale) (Johnson, Kotz and Balakrishnan 1995, ch. 24)",
 )
 
@@ -102,6 +130,16 @@ def _cauchy_draw(noise: NoiseSource, p: Params) -> Value:
     return p["loc"] + p["scale"] * ops.where(u < 0.5, -size, size)
 
 
+def _cauchy_log_tail(z: Value) -> Value:
+    """The logarithm of the distribution function at z."""
+    return ops.log(ops.arctan2(1.0, -z)) - math.log(math.pi)
+
+
+def _cauchy_quantile(log_f: Value, log_s: Value, p: Params) -> Value:
+    size = 1.0 / ops.tan(math.pi * ops.exp(ops.minimum(log_f, log_s)))
+    return p["loc"] + p["scale"] * ops.where(log_f < log_s, -size, size)
+
+
 CAUCHY = Distribution(
     name="Cauchy",
     parameters=LOC_SCALE,
@@ -112,6 +150,11 @@ CAUCHY = Distribution(
     entropy=lambda p: ops.log(p["scale"]) + math.log(4 * math.pi),
     # arctan2(1, -z) is the angle whose cotangent is -z: small, not 1/2 - 1/2, in the left tail
     cdf=lambda x, p: ops.arctan2(1.0, -standardised(x, p)) * (1 / math.pi),
+    tails=Tails(
+        log_cdf=lambda x, p: _cauchy_log_tail(standardised(x, p)),
+        log_survival=lambda x, p: _cauchy_log_tail(-standardised(x, p)),
+        quantile=_cauchy_quantile,
+    ),
     source="1 / (pi scale (1 + z^2)) (Johnson, Kotz and Balakrishnan 1994, ch. 16)",
 )
 

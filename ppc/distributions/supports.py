@@ -45,6 +45,12 @@ def _finite(x: Array) -> Array:
     return np.asarray(np.isfinite(x))
 
 
+def _is_nan(x: Array) -> Array:
+    import numpy as np
+
+    return np.asarray(np.isnan(x))
+
+
 def _whole(x: Array) -> Array:
     import numpy as np
 
@@ -92,6 +98,7 @@ def _positive_ordered(x: Array) -> Array:
 
 _ROWS = (
     SupportKind("real", "finite numbers", _finite, bijection="identity"),
+    SupportKind("extended_real", "numbers, also infinite ones", lambda x: ~_is_nan(x)),
     SupportKind("positive", "positive numbers", lambda x: (x > 0) & _finite(x), bijection="exp"),
     SupportKind(
         "nonnegative",

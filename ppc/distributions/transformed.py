@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ppc.distributions import membership
-from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params, Shape
+from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params, Shape, Tails
 from ppc.distributions.bijections import BIJECTIONS, Bijection
 from ppc.distributions.location_scale import (
     LOC_SCALE,
     normal_draw,
     normal_entropy,
     normal_log_density,
+    normal_quantile,
     standardised,
 )
 from ppc.distributions.special import within
@@ -75,6 +76,19 @@ def _inside(x: Value, kind: str, bounds: tuple[Value, ...]) -> Value:
         case "unit_interval", ():
             return ops.logical_and(x > 0.0, x < 1.0)
     return x > 0.0
+
+
+def _tails(bijection: Bijection) -> Tails:
+    """Of a map of numbers without bounds, which increases."""
+
+    def z(x: Value, p: Params) -> Value:
+        return standardised(bijection.inverse(x), p)
+
+    return Tails(
+        log_cdf=lambda x, p: ops.log_ndtr(z(x, p)),
+        log_survival=lambda x, p: ops.log_ndtr(-z(x, p)),
+        quantile=lambda f, s, p: bijection.forward(p["loc"] + p["scale"] * normal_quantile(f, s)),
+    )
 
 
 def _transformed(
@@ -140,6 +154,7 @@ def _transformed(
         variance=variance,
         entropy=entropy,
         cdf=None if rank else cdf,
+        tails=None if rank or names else _tails(bijection),
         transform=bijection.name,
         source=source,
     )

@@ -248,6 +248,8 @@ def _outside(
         elif name in checks:
             check, words = checks[name]
             needed = {n: a for n, a in arrays.items() if n in check.by_name()}
+            if any(given.name not in needed for given in check.data):
+                continue  # a bound is wrong itself
             inside = evaluate(check, needed, sizes=sizes)[name]
             if bad := _rows(~np.broadcast_to(inside, array.shape[: np.ndim(inside)])):
                 yield OutsideSupport(

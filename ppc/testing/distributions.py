@@ -80,10 +80,9 @@ def parameters(
         shape = (count, *(EVENT for _ in range(p.event_rank)))
         limits = [values[b] if isinstance(b, str) else b for b in p.constraint.bounds]
         values[name] = SUPPORTS[kind](rng, shape, *map(np.asarray, limits)).astype(np.float32)
-    match distribution.support.bounds:
-        case (str(low), str(high)) if low in values and high in values:
-            ends = values[low], values[high]
-            values[low], values[high] = np.minimum(*ends), np.maximum(*ends) + np.float32(1)
+    if "low" in values and "high" in values:
+        ends = values["low"], values["high"]
+        values["low"], values["high"] = np.minimum(*ends), np.maximum(*ends) + np.float32(1)
     return values
 
 

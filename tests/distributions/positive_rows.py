@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from distribution_rows import LOCATIONS, Params, Row, gamma, gamma_entropy, grid, half, student_t
+from distribution_rows import (
+    LOCATIONS,
+    Params,
+    Row,
+    gamma,
+    gamma_entropy,
+    grid,
+    half,
+    normal,
+    student_t,
+)
 from distribution_rows import power as log_power
 from mpmath import mp, mpf
 from scipy import stats
@@ -71,7 +81,45 @@ class _Folded:
         return self.loc + self.scale * self.base.ppf(0.5 + 0.5 * np.asarray(q))
 
 
+def _truncated_normal(x: Any, loc: Any, scale: Any, low: Any, high: Any) -> Any:
+    if not low <= x <= high:
+        return mpf("-inf")
+    a, b = ((end - loc) / scale / mp.sqrt(2) for end in (low, high))
+    if a > 0:  # by the complement, which does not cancel
+        a, b = -b, -a
+    mass = (mp.erfc(-b) - mp.erfc(-a)) / 2
+    return normal(x, loc, scale) - mp.log(mass)
+
+
+TRUNCATED: tuple[Params, ...] = (
+    {"loc": 0.0, "scale": 1.0, "low": -2.0, "high": 0.5},
+    {"loc": -3.0, "scale": 0.5, "low": -2.0, "high": 6.0},
+    {"loc": 1.0, "scale": 0.75, "low": 0.75, "high": 1.25},
+    {"loc": 9.0, "scale": 1.0, "low": -4.0, "high": -2.0},
+)
+
+
+def _truncated_points(p: Params) -> list[float]:
+    low, high = p["low"], p["high"]
+    inside = [low + share * (high - low) for share in (0.01, 0.3, 0.7, 0.99)]
+    return [low - 1, high + 1, *inside, *([low, high] if p["loc"] == 0 else [])]
+
+
+def _truncated_scipy(loc: float, scale: float, low: float, high: float) -> Any:
+    return stats.truncnorm((low - loc) / scale, (high - loc) / scale, loc, scale)
+
+
 ROWS = (
+    Row(
+        "TruncatedNormal",
+        TRUNCATED,
+        _truncated_normal,
+        _truncated_scipy,
+        # on an end the reference knows no derivative in x, and so not how much it is magnified
+        points=_truncated_points,
+        quantiles=False,
+        draws=TRUNCATED[:3],
+    ),
     Row(
         "Logistic",
         LOCATIONS[:3],

@@ -25,6 +25,7 @@ VECTOR = Tensor("f32", (), (Size.of("B"),))
 # kind, bounds, what belongs to it, what does not
 MEMBERS: list[tuple[str, tuple[float, ...], list[Any], list[Any]]] = [
     ("real", (), [-1e300, 0.0, 5], [np.nan, np.inf, -np.inf]),
+    ("extended_real", (), [-np.inf, 0.0, np.inf], [np.nan]),
     ("positive", (), [1e-300, 3], [0.0, -1.0, np.inf, np.nan]),
     ("nonnegative", (), [0.0, -0.0, 7.5], [-1e-300, np.inf, np.nan]),
     ("unit_interval", (), [0.0, 0.3, 1.0], [-1e-9, 1.0000001, np.nan]),

@@ -140,6 +140,14 @@ CELLS = """
         table[-1, 0] += np.exp(x[n])
     inf.factor(np.sum(table ** 2) + table[0, 1])
     """
+# Klein and Moeschberger 2003, sec. 12.2: times that end unseen at a limit, or have none.
+SURVIVAL = """
+    b = inf.Normal(np.zeros(2), 2.)
+    tau = inf.HalfNormal(1.)
+    for n in range(N):
+        time[n] = inf.Censored(inf.Weibull(tau, np.exp(b[0] + b[1] * x[n])), high=limit[n])
+        slope[n] = inf.Truncated(inf.Normal(b[0], tau), low=0.)
+    """
 ROWS = 'person: Int[Array, "N"], item: Int[Array, "N"], I, J'
 ITEMS = 'item: Int[Array, "N"], x: Float[Array, "N"], J'
 
@@ -220,6 +228,15 @@ def cells(v: Values) -> float:
     return float(stats.norm.logpdf(v["w"], 0, 2) + (table**2).sum() + table[0, 1])
 
 
+def survival(v: Values) -> float:
+    found = stats.norm.logpdf(v["b"], 0, 2).sum() + stats.halfnorm.logpdf(v["tau"])
+    times = stats.weibull_min(v["tau"], scale=np.exp(v["b"][0] + v["b"][1] * v["x"]))
+    ended = v["time"] < v["limit"]
+    found += np.where(ended, times.logpdf(v["time"]), times.logsf(v["time"])).sum()
+    known = stats.norm(v["b"][0], v["tau"])
+    return float(found + known.logpdf(v["slope"]).sum() - 5 * known.logsf(0.0))
+
+
 def penalised(v: Values) -> float:
     found = stats.norm.logpdf(v["w"], 0, 2) + stats.norm.logpdf(v["b"]).sum()
     found -= (np.abs(v["b"]) ** 3).sum() + 100 * v["b"].sum() ** 2
@@ -265,6 +282,10 @@ MODELS["cells"] = (
     {"w": (), "x": (5,)},
     cells,
 )
+MODELS["survival"] = (
+    'x: Float[Array, "N"], limit: Float[Array, "N"]', SURVIVAL,
+    {"tau": (), "b": (2,), "x": (5,), "slope": (5,)}, survival,
+)  # fmt: skip
 MODELS["radon in plates"] = (ITEMS, RADON_IN_PLATES, *MODELS["radon"][2:])
 MODELS["horseshoe in plates"] = (ITEMS, HORSESHOE_IN_PLATES, *MODELS["horseshoe"][2:])
 POSITIVE = {"tau", "scale", "slope"}
@@ -272,6 +293,8 @@ ROWS_OF = {
     "label": np.array([1, 0, 0, 1, 1]),
     "person": np.array([0, 3, 1, 3, 2]),
     "item": np.array([2, 0, 0, 1, 2]),
+    "time": np.array([0.5, 2.0, 1.25, 3.0, 0.1]),
+    "limit": np.array([1.0, 2.0, np.inf, 3.0, np.inf]),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
 import ppc as inf
 from ppc.diagnostics import CompileError, DataError, KindError, QueryError, StateError
@@ -241,3 +241,22 @@ def test_a_guide_of_so_many_rows_is_refused_for_a_model_of_any() -> None:
     method = inf.inference.VI(three_rows(2), epochs=1)
     with pytest.raises(CompileError, match="in plate N of size 3, the model in plate N of size N"):
         with_latent_rows(2).fit({"x": np.zeros(6)}, method, seed=0)
+
+
+@inf.probmodel
+def limited(limit: Float[Array, " N"]):  # noqa: F722
+    rate = inf.Gamma(1.0, 1.0, name="rate")
+    with inf.datamodel():
+        inf.Censored(inf.Exponential(rate), high=limit, name="time")
+
+
+def test_a_bound_that_is_wrong_itself() -> None:
+    """What it bounds cannot be checked, and the bound alone is the mistake."""
+    p = limited(np.array([1.0, np.nan]))
+    with pytest.raises(DataError, match="'limit' has NaN or infinity") as caught:
+        p.fit({"time": np.array([0.5, 3.0])}, inf.inference.VI(epochs=1))
+    assert "time" not in str(caught.value)
+    with pytest.raises(DataError, match="'time' must be numbers from 0 to limit"):
+        limited(np.array([1.0, 2.0])).fit(
+            {"time": np.array([0.5, 3.0])}, inf.inference.VI(epochs=1)
+        )
