@@ -13,6 +13,7 @@ All problems are collected. `check` shows them in place, under the printed nodes
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING
@@ -127,8 +128,11 @@ class _Verifier:
             self.node(node)
             self.line += print_node(node).count("\n") + 1 if isinstance(node, Region) else 1
         self.name = ""
+        given = collections.Counter(result for result, _ in graph.outputs)
         for result, name in graph.outputs:
-            self.output(result, name)
+            if given[result] > 1:
+                self.report(f"result {result} is given twice")
+            self.output(name)
             self.line += 1
         self.initial_values()
         return self.problems
@@ -150,10 +154,8 @@ class _Verifier:
             for size in pair:
                 self.known_names(size)
 
-    def output(self, result: str, name: str) -> None:
+    def output(self, name: str) -> None:
         """An output names a node; those of a loss are numbers."""
-        if [r for r, _ in self.graph.outputs].count(result) > 1:
-            self.report(f"result {result} is given twice")
         node = self.seen.get(name)
         if node is None:
             self.report(f"there is no node {name}")
@@ -290,8 +292,12 @@ class _Verifier:
         """The type of a random variable is that of a draw."""
         from ppc.distributions import draw_type
 
-        builder = Builder.like(self.graph)
-        builder.nodes = dict(self.seen)
+        graph = self.graph
+        builder = Builder(
+            graph.name, graph.stage, axes=graph.axes, hypers=graph.hypers,
+            equalities=graph.equalities,
+        )  # fmt: skip
+        builder.nodes = {name: self.seen[name] for _, name in node.args}
         values = {p: Value(builder, name, self.seen[name].type) for p, name in node.args}
         try:
             drawn = draw_type(distribution, values, plates=node.type.axes, dtype=node.type.dtype)

@@ -15,6 +15,7 @@ Sums over a subsampled plate weight each row, so that the mean over an epoch is 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 from ppc.diagnostics import InternalError
@@ -61,9 +62,9 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
         if site.role == "observed":
             return builder.value(site.name)
         name_parameters(builder, site, args, prefix="q_")
-        before = set(builder.nodes)
+        before = len(builder.nodes)
         value = rename(builder, draw(builder, site, dist, args), site.name)
-        made = [n for n in builder.nodes.values() if n.name not in before]
+        made = itertools.islice(reversed(builder.nodes.values()), len(builder.nodes) - before)
         noise = frozenset(n.name for n in made if isinstance(n, Noise))
         factors[site.name] = Factor(dist, site, args, value, noise)
         return value

@@ -242,9 +242,11 @@ def _attr(
 
 def support_of(site: Sample, graph: Graph) -> Support:
     """The support of a site: bounds that are constants as numbers, others as node names."""
-    nodes = graph.by_name()
+    own = find(site.distribution).support
+    if not any(isinstance(bound, str) for bound in own.bounds):
+        return own
     builder = Builder.like(graph)
-    builder.nodes.update(nodes)
+    builder.nodes.update(graph.by_name())
     args = {parameter: builder.value(name) for parameter, name in site.args}
     support = distributions.support_of(find(site.distribution), args)
     return replace(support, bounds=tuple(_number(builder, bound) for bound in support.bounds))

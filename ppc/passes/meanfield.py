@@ -29,8 +29,7 @@ from ppc.distributions.membership import interior
 from ppc.distributions.supports import words
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Const, Graph, Hyper, Op, Sample, Support, is_weight
-from ppc.ir.reach import reached
+from ppc.ir.nodes import Const, Graph, Hyper, Node, Op, Sample, Support, is_weight, operands
 from ppc.passes.match import support_of
 
 INITIAL_SCALE = 0.1
@@ -42,7 +41,7 @@ def run(model: Graph) -> Graph:
     """A mean-field guide for the latents of `model`. Raises CompileError."""
     builder = Builder.like(model, stage="guide", name="meanfield")
     mistakes: list[Mistake] = []
-    env: dict[str, str] = {}
+    fixed = _Fixed(builder, model)
     sites = {site.name for site in model.samples}
     builder.reserved |= sites  # for the factors
     for site in model.samples:
@@ -54,7 +53,7 @@ def run(model: Graph) -> Graph:
                 mistakes.append(NoMeanField(name=site.name, support=words_, span=site.span))
             else:
                 with builder.at(site.span):
-                    start = _start(builder, site, support, model, env)
+                    start = _start(builder, site, support, fixed)
                     _factor(builder, site, support, family, start, sites)
     if mistakes:
         raise CompileError(mistakes)
@@ -77,7 +76,7 @@ def completed(guide: Graph, model: Graph) -> Graph:
         family = _family(support)
         assert family is not None  # a weight is real
         with builder.at(site.span):
-            start = _start(builder, site, support, model, {})
+            start = _start(builder, site, support, _Fixed(builder, model))
             _factor(builder, site, support, family, start, taken)
     return replace(guide, nodes=(*guide.nodes, *builder.build().nodes))
 
@@ -89,15 +88,13 @@ def _family(support: Support) -> str | None:
     return MEAN_FIELD.get(support.kind)
 
 
-def _start(
-    builder: Builder, site: Sample, support: Support, model: Graph, env: dict[str, str]
-) -> tuple[Value, Value]:
+def _start(builder: Builder, site: Sample, support: Support, fixed: _Fixed) -> tuple[Value, Value]:
     """Where a factor starts on the reals: its location, and its scale."""
     dist = find(site.distribution)
     if is_weight(site):
         noise = builder.noise(f"{site.name}_start", "normal", site.type, site=f"{site.name}_start")
         return WEIGHT_SPREAD * noise, builder.full(WEIGHT_SCALE, site.type)
-    prior = _fixed_arguments(builder, site, model, env)
+    prior = fixed.arguments(site)
     bijection = BIJECTIONS[SUPPORTS[support.kind].bijection]
     free = bijection.free(site.type)
     location, width = builder.full(0.0, free), None
@@ -126,20 +123,39 @@ def _deviation(variance: Value) -> Value:
     return ops.sqrt(ops.where(variance < math.inf, variance, 1.0))
 
 
-def _fixed_arguments(
-    builder: Builder, site: Sample, model: Graph, env: dict[str, str]
-) -> dict[str, Value]:
-    """The parameters of a prior that depend on constants and hyperparameters alone, as floats."""
-    nodes = model.by_name()
-    found: dict[str, Value] = {}
-    for parameter, name in site.args:
-        needed = reached(model, [name], samples=False)
-        if all(isinstance(nodes[each], Const | Hyper | Op) for each in needed):
-            for node in model.nodes:
-                if node.name in needed and node.name not in env:
-                    builder.copy(node, env)
-            found[parameter] = builder.cast(builder.value(env[name]), "f32")
-    return found
+class _Fixed:
+    """What of a model depends on constants and hyperparameters alone, and its copies in a guide."""
+
+    def __init__(self, builder: Builder, model: Graph) -> None:
+        self.builder = builder
+        self.env: dict[str, str] = {}  # the copies that were made
+        self.nodes: dict[str, Node] = {}
+        for node in model.nodes:
+            if isinstance(node, Const | Hyper | Op) and self.nodes.keys() >= {*operands(node)}:
+                self.nodes[node.name] = node
+
+    def arguments(self, site: Sample) -> dict[str, Value]:
+        """The parameters of a prior that are so, as floats."""
+        found: dict[str, Value] = {}
+        for parameter, name in site.args:
+            if name in self.nodes:
+                found[parameter] = self.builder.cast(self.copied(name), "f32")
+        return found
+
+    def copied(self, name: str) -> Value:
+        """A node in the guide, with what it reads."""
+        todo = [name]
+        while todo:
+            node = self.nodes[todo[-1]]
+            if node.name not in self.env and (
+                left := [n for n in operands(node) if n not in self.env]
+            ):
+                todo += left
+                continue
+            if node.name not in self.env:
+                self.builder.copy(node, self.env)
+            todo.pop()
+        return self.builder.value(self.env[name])
 
 
 def _factor(
