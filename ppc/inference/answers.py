@@ -23,6 +23,9 @@ class NamedArray(np.ndarray[Any, np.dtype[Any]]):
         plain = self.view(np.ndarray)
         return plain if isinstance(key, str) and key == self.target else plain[key]
 
+    def __repr__(self) -> str:
+        return repr(self.view(np.ndarray))
+
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         plain = np.asarray(array)
         return plain[()] if return_scalar else plain

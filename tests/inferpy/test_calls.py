@@ -211,6 +211,7 @@ def test_one_target_is_answered_by_the_bare_array_which_has_its_name_too(fitted)
         np.ndarray, np.float32, np.ndarray,
     ]  # fmt: skip
     assert type(np.concatenate([drawn, drawn])) is np.ndarray
+    assert repr(drawn) == repr(np.asarray(drawn)) and repr(drawn).startswith("array([")
     with pytest.raises(IndexError):
         drawn["theta"]
     parameters = fitted.posterior("theta").parameters()
