@@ -11,11 +11,18 @@ from ppc.distributions.base import Parameter as Parameter
 from ppc.distributions.base import draw_type as draw_type
 from ppc.distributions.base import support_of as support_of
 from ppc.distributions.bijections import BIJECTIONS as BIJECTIONS
-from ppc.distributions.bounded import BETA, UNIFORM
+from ppc.distributions.bounded import BETA, KUMARASWAMY, UNIFORM
 from ppc.distributions.counts import BETA_BINOMIAL, BINOMIAL, GEOMETRIC, NEGATIVE_BINOMIAL
 from ppc.distributions.discrete import BERNOULLI, CATEGORICAL, POISSON
-from ppc.distributions.extreme_value import GUMBEL, LOGISTIC, MOYAL, PARETO, WEIBULL
-from ppc.distributions.gamma import CHI2, GAMMA, INVERSE_GAMMA
+from ppc.distributions.extreme_value import (
+    GUMBEL,
+    LOG_LOGISTIC,
+    LOGISTIC,
+    MOYAL,
+    PARETO,
+    WEIBULL,
+)
+from ppc.distributions.gamma import CHI, CHI2, EXP_GAMMA, GAMMA, INVERSE_GAMMA
 from ppc.distributions.half_line import (
     EXPONENTIAL,
     HALF_CAUCHY,
@@ -31,6 +38,8 @@ from ppc.distributions.multivariate import (
     MULTIVARIATE_NORMAL_FULL_COVARIANCE,
     MULTIVARIATE_NORMAL_TRIL,
 )
+from ppc.distributions.normal_relatives import GENERALIZED_NORMAL, JOHNSON_SU
+from ppc.distributions.ordinal import ORDERED_LOGISTIC, PROBIT_BERNOULLI
 from ppc.distributions.restricted import TRUNCATED_NORMAL, censored_of, truncated_of
 from ppc.distributions.restricted import can_be_bounded as can_be_bounded
 from ppc.distributions.simplex import DIRICHLET
@@ -47,6 +56,9 @@ _ROWS = (
     LOGISTIC,
     GUMBEL,
     MOYAL,
+    GENERALIZED_NORMAL,
+    JOHNSON_SU,
+    EXP_GAMMA,
     EXPONENTIAL,
     HALF_NORMAL,
     HALF_CAUCHY,
@@ -54,14 +66,19 @@ _ROWS = (
     GAMMA,
     INVERSE_GAMMA,
     CHI2,
+    CHI,
+    LOG_LOGISTIC,
     INVERSE_GAUSSIAN,
     WEIBULL,
     PARETO,
     BETA,
+    KUMARASWAMY,
     UNIFORM,
     TRUNCATED_NORMAL,
     BERNOULLI,
+    PROBIT_BERNOULLI,
     CATEGORICAL,
+    ORDERED_LOGISTIC,
     POISSON,
     BINOMIAL,
     BETA_BINOMIAL,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params
+from ppc.distributions.base import Distribution, NoiseSource, Parameter, Params, Tails
+from ppc.distributions.extreme_value import EULER
 from ppc.distributions.location_scale import POSITIVE
 from ppc.distributions.special import (
     HALF_LOG_2PI,
@@ -112,4 +113,70 @@ BETA = Distribution(
     entropy=_beta_entropy,
     source="x^(a - 1) (1 - x)^(b - 1) / B(a, b), a = concentration1, b = concentration0 "
     "(Johnson, Kotz and Balakrishnan 1995, ch. 25)",
+)
+
+
+# --- Kumaraswamy ---------------------------------------------------------------------------------
+
+
+def _kumaraswamy_log_density(x: Value, p: Params) -> Value:
+    inside = ops.logical_and(x >= 0.0, x <= 1.0)
+    return within(inside, x, 0.5, lambda x: _kumaraswamy_inside(x, p))
+
+
+def _kumaraswamy_inside(x: Value, p: Params) -> Value:
+    a, b = p["concentration1"], p["concentration0"]
+    above, below = x > 0.0, x < 1.0
+    between = ops.logical_and(above, below)
+    log_x = ops.log(ops.where(between, x, 0.5))
+    powers = (a - 1.0) * log_x + (b - 1.0) * ops.log1mexp(-a * log_x)
+    at_zero = ops.where(above, 0.0, log_power_of_zero(a - 1.0))
+    at_one = ops.where(below, 0.0, log_power_of_zero(b - 1.0))
+    return ops.log(a) + ops.log(b) + ops.where(between, powers, at_zero + at_one)
+
+
+def _kumaraswamy_log_survival(x: Value, p: Params) -> Value:
+    return p["concentration0"] * ops.log1mexp(-p["concentration1"] * ops.log(x))
+
+
+def _kumaraswamy_quantile(_: Value, log_s: Value, p: Params) -> Value:
+    return ops.exp(ops.log1mexp(-log_s / p["concentration0"]) / p["concentration1"])
+
+
+def _kumaraswamy_draw(noise: NoiseSource, p: Params) -> Value:
+    u = noise.standard("uniform")
+    return _kumaraswamy_quantile(u, ops.log(u), p)
+
+
+def _kumaraswamy_cdf(x: Value, p: Params) -> Value:
+    between = ops.logical_and(x > 0.0, x < 1.0)
+    log_s = _kumaraswamy_log_survival(ops.where(between, x, 0.5), p)
+    return ops.where(between, -ops.expm1(log_s), ops.where(x > 0.5, 1.0, 0.0))
+
+
+def _kumaraswamy_entropy(p: Params) -> Value:
+    a, b = p["concentration1"], p["concentration0"]
+    harmonic = ops.digamma(b + 1.0) + EULER
+    return 1.0 - 1.0 / b + (1.0 - 1.0 / a) * harmonic - ops.log(a) - ops.log(b)
+
+
+KUMARASWAMY = Distribution(
+    name="Kumaraswamy",
+    parameters=(
+        Parameter("concentration1", POSITIVE, default=1.0),
+        Parameter("concentration0", POSITIVE, default=1.0),
+    ),
+    support=Support("unit_interval"),
+    log_density=_kumaraswamy_log_density,
+    draw=_kumaraswamy_draw,
+    reparameterised=True,
+    entropy=_kumaraswamy_entropy,
+    cdf=_kumaraswamy_cdf,
+    tails=Tails(
+        log_cdf=lambda x, p: ops.log1mexp(-_kumaraswamy_log_survival(x, p)),
+        log_survival=_kumaraswamy_log_survival,
+        quantile=_kumaraswamy_quantile,
+    ),
+    source="a b x^(a - 1) (1 - x^a)^(b - 1), a = concentration1, b = concentration0 "
+    "(Kumaraswamy 1980)",
 )

@@ -76,6 +76,41 @@ LOGISTIC = Distribution(
 )
 
 
+# --- log-logistic --------------------------------------------------------------------------------
+
+
+def _log_logistic_log_density(x: Value, p: Params) -> Value:
+    def density(x: Value) -> Value:
+        log_x = ops.log(x)
+        return _logistic_log_density(log_x, p) - log_x
+
+    return within(x > 0.0, x, 1.0, density)
+
+
+def _log_logistic_cdf(x: Value, p: Params) -> Value:
+    inside = x > 0.0
+    z = standardised(ops.log(ops.where(inside, x, 1.0)), p)
+    return ops.where(inside, ops.sigmoid(z), 0.0)
+
+
+LOG_LOGISTIC = Distribution(
+    name="LogLogistic",
+    parameters=LOC_SCALE,
+    support=POSITIVE,
+    log_density=_log_logistic_log_density,
+    draw=lambda noise, p: ops.exp(_logistic_draw(noise, p)),
+    reparameterised=True,
+    entropy=lambda p: ops.log(p["scale"]) + (2.0 + p["loc"]),
+    cdf=_log_logistic_cdf,
+    tails=Tails(
+        log_cdf=lambda x, p: ops.log_sigmoid(standardised(ops.log(x), p)),
+        log_survival=lambda x, p: ops.log_sigmoid(-standardised(ops.log(x), p)),
+        quantile=lambda f, s, p: ops.exp(p["loc"] + p["scale"] * (f - s)),
+    ),
+    source="exp(y), y ~ Logistic(loc, scale) (Johnson, Kotz and Balakrishnan 1995, ch. 23)",
+)
+
+
 # --- Moyal ---------------------------------------------------------------------------------------
 
 

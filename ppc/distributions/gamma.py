@@ -15,6 +15,7 @@ from ppc.distributions.special import (
 )
 from ppc.ir import ops
 from ppc.ir.build import Value
+from ppc.ir.nodes import REAL
 
 
 def rate_of(p: Params) -> tuple[Value, Value]:
@@ -135,4 +136,69 @@ CHI2 = Distribution(
     variance=lambda p: 2.0 * p["df"],
     entropy=lambda p: _gamma_entropy(_as_gamma(p)),
     source="Gamma(df / 2, rate=1/2) (Johnson, Kotz and Balakrishnan 1994, ch. 18)",
+)
+
+
+# --- chi -----------------------------------------------------------------------------------------
+
+
+def _chi_log_density(x: Value, p: Params) -> Value:
+    return within(x >= 0.0, x, 1.0, lambda x: _chi_inside(x, p))
+
+
+def _chi_inside(x: Value, p: Params) -> Value:
+    half = 0.5 * p["df"]
+    safe = ops.where(x > 0.0, x, 1.0)
+    log_x = ops.log(safe)
+    kernel = gamma_kernel(half, 0.5 * safe**2, 2.0 * log_x - math.log(2.0))
+    density = kernel + (math.log(2.0) - log_x)
+    at_zero = log_power_of_zero(p["df"] - 1.0) + 0.5 * math.log(2 / math.pi)
+    return ops.where(x > 0.0, density, at_zero)
+
+
+def _chi_growth(p: Params) -> Value:
+    """log of the mean over sqrt(df): a ratio of gamma functions, Stirling's formula taken out."""
+    half = 0.5 * p["df"]
+    stirling = ops.lgamma_correction(half + 0.5) - ops.lgamma_correction(half)
+    return half * ops.log1pmx(0.5 / half) + stirling
+
+
+CHI = Distribution(
+    name="Chi",
+    parameters=(Parameter("df", POSITIVE),),
+    support=POSITIVE,
+    log_density=_chi_log_density,
+    draw=lambda noise, p: ops.exp(0.5 * (noise.log_gamma(0.5 * p["df"]) + math.log(2.0))),
+    reparameterised=True,
+    mean=lambda p: ops.sqrt(p["df"]) * ops.exp(_chi_growth(p)),
+    variance=lambda p: -p["df"] * ops.expm1(2.0 * _chi_growth(p)),
+    source="the square root of a Chi2(df) (Johnson, Kotz and Balakrishnan 1994, ch. 18)",
+)
+
+
+# --- the logarithm of a gamma --------------------------------------------------------------------
+
+
+def _exp_gamma_log_density(x: Value, p: Params) -> Value:
+    log_m = rate_of(p)[1] + x
+    return gamma_kernel(p["concentration"], ops.exp(log_m), log_m)
+
+
+def _exp_gamma_entropy(p: Params) -> Value:
+    a = p["concentration"]
+    stirling = ops.lgamma_correction(a) - a * digamma_correction(a)
+    return (HALF_LOG_2PI + 0.5) - 0.5 * ops.log(a) + stirling
+
+
+EXP_GAMMA = Distribution(
+    name="ExpGamma",
+    parameters=GAMMA.parameters,
+    support=REAL,
+    log_density=_exp_gamma_log_density,
+    draw=lambda noise, p: noise.log_gamma(p["concentration"]) - rate_of(p)[1],
+    reparameterised=True,
+    mean=lambda p: ops.digamma(p["concentration"]) - rate_of(p)[1],
+    entropy=_exp_gamma_entropy,
+    source="the logarithm of a Gamma(concentration, rate) "
+    "(Johnson, Kotz and Balakrishnan 1995, ch. 22)",
 )

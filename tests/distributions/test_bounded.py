@@ -63,6 +63,15 @@ CASES = [
          lambda x: -mp.expm1(-mpf(1.5) * x), lambda x: mp.exp(-mpf(1.5) * x)),
     Case("Weibull", {"concentration": 1.5, "scale": 2.0}, stats.weibull_min(1.5, scale=2.0),
          lambda x: -mp.expm1(-((x / 2) ** mpf(1.5))), lambda x: mp.exp(-((x / 2) ** mpf(1.5)))),
+    Case("LogLogistic", {"loc": 0.5, "scale": 0.5}, stats.fisk(2.0, scale=np.exp(0.5)),
+         lambda x: 1 / (1 + mp.exp(2 * (mpf(0.5) - mp.log(x)))),
+         lambda x: 1 / (1 + mp.exp(2 * (mp.log(x) - mpf(0.5))))),
+    Case("JohnsonSU", {"skewness": 0.5, "tailweight": 1.5, "loc": 0.25, "scale": 2.0},
+         stats.johnsonsu(0.5, 1.5, 0.25, 2.0),
+         lambda x: _phi(0.5 + 1.5 * mp.asinh((x - 0.25) / 2)),
+         lambda x: _phi(-(0.5 + 1.5 * mp.asinh((x - 0.25) / 2)))),
+    Case("Kumaraswamy", {"concentration1": 2.0, "concentration0": 3.0}, None,
+         lambda x: 1 - (1 - x**2) ** 3, lambda x: (1 - x**2) ** 3),
     Case("HalfNormal", {"scale": 2.0}, stats.halfnorm(scale=2.0),
          lambda x: mp.erf(x / 2 / mp.sqrt(2)), lambda x: mp.erfc(x / 2 / mp.sqrt(2))),
     Case("Pareto", {"concentration": 1.5, "scale": 0.25}, stats.pareto(1.5, scale=0.25),
@@ -77,7 +86,7 @@ IDS = [case.name for case in CASES]
 
 def _bounds(case: Case) -> list[tuple[float, float]]:
     """Intervals about the middle, narrow, in either tail, and open ones; no end is at a kink."""
-    if case.name == "LogitNormal":
+    if case.frozen is None:
         return [(0.25, 0.75), (1e-6, 1e-5), (-np.inf, 0.5), (0.9, 2.0)]
     lower, middle, upper = (float(np.float32(case.frozen.ppf(q))) for q in (0.125, 0.5625, 0.875))
     far = float(np.float32(case.frozen.isf(1e-12)))
@@ -116,7 +125,7 @@ def _start(case: Case) -> float:
 
 
 def _end(case: Case) -> float:
-    return 1.0 if case.name == "LogitNormal" else np.inf
+    return 1.0 if case.frozen is None else np.inf
 
 
 def _log_density(case: Case, x: float) -> Any:

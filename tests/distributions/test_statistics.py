@@ -54,7 +54,7 @@ def test_moments(row: Row, statistic: str) -> None:
                 atol=2
                 * UNIT
                 * given.get("total_count", 1)
-                * (row.name in ("Bernoulli", "Binomial")),
+                * (row.name in ("Bernoulli", "ProbitBernoulli", "Binomial")),
                 err_msg=str(given),
             )
 

@@ -148,6 +148,13 @@ SURVIVAL = """
         time[n] = inf.Censored(inf.Weibull(tau, np.exp(b[0] + b[1] * x[n])), high=limit[n])
         slope[n] = inf.Truncated(inf.Normal(b[0], tau), low=0.)
     """
+# McCullagh 1980: grades by ordered cutpoints.
+GRADES = """
+    cut = inf.Parameter(np.array([-1., 0.5]), support="ordered")
+    w = inf.Normal(0., 2.)
+    with inf.datamodel():
+        label = inf.OrderedLogistic(cut, w * x)
+    """
 ROWS = 'person: Int[Array, "N"], item: Int[Array, "N"], I, J'
 ITEMS = 'item: Int[Array, "N"], x: Float[Array, "N"], J'
 
@@ -237,6 +244,13 @@ def survival(v: Values) -> float:
     return float(found + known.logpdf(v["slope"]).sum() - 5 * known.logsf(0.0))
 
 
+def grades(v: Values) -> float:
+    above = expit((v["w"] * v["x"])[:, None] - np.array([-1.0, 0.5]))
+    chances = np.column_stack([1 - above[:, 0], above[:, 0] - above[:, 1], above[:, 1]])
+    found = stats.norm.logpdf(v["w"], 0, 2)
+    return float(found + np.log(chances[np.arange(5), v["label"]]).sum())
+
+
 def penalised(v: Values) -> float:
     found = stats.norm.logpdf(v["w"], 0, 2) + stats.norm.logpdf(v["b"]).sum()
     found -= (np.abs(v["b"]) ** 3).sum() + 100 * v["b"].sum() ** 2
@@ -286,6 +300,7 @@ MODELS["survival"] = (
     'x: Float[Array, "N"], limit: Float[Array, "N"]', SURVIVAL,
     {"tau": (), "b": (2,), "x": (5,), "slope": (5,)}, survival,
 )  # fmt: skip
+MODELS["grades"] = ('x: Float[Array, "N"]', GRADES, {"w": (), "x": (5,)}, grades)
 MODELS["radon in plates"] = (ITEMS, RADON_IN_PLATES, *MODELS["radon"][2:])
 MODELS["horseshoe in plates"] = (ITEMS, HORSESHOE_IN_PLATES, *MODELS["horseshoe"][2:])
 POSITIVE = {"tau", "scale", "slope"}
