@@ -24,9 +24,7 @@ def _total(p: Params) -> Value:
 
 def _dirichlet_log_density(x: Value, p: Params) -> Value:
     inside = x.builder.op("all", x >= 0.0, axes=(-1,))
-    column = ops.expand_dims(inside, -1)
-    # a point inside in each element of its own: the density of the whole is selected after
-    return within(column, x, 0.5, lambda x: ops.expand_dims(_dirichlet_inside(x, p), -1))
+    return within(inside, x, 0.5, lambda x: _dirichlet_inside(x, p), 1)
 
 
 def _dirichlet_inside(x: Value, p: Params) -> Value:
@@ -74,7 +72,7 @@ DIRICHLET = Distribution(
     name="Dirichlet",
     parameters=(Parameter("concentration", POSITIVE, 1),),
     support=Support("simplex"),
-    log_density=lambda x, p: ops.sum_(_dirichlet_log_density(x, p)),
+    log_density=_dirichlet_log_density,
     event_rank=1,
     event_shape=lambda p: p["concentration"].type.shape[-1:],
     draw=_dirichlet_draw,
