@@ -11,7 +11,7 @@ from ppc.emit.quote import Templates
 _LOG1MEXP = '''
 @jax.custom_jvp
 def _log1mexp(x):
-    """log(1 - exp(-x)) for x > 0; the switch at log 2 keeps all digits (Maechler, 2012)."""
+    """log(1 - exp(-x)) for x > 0, by two forms about log 2 (Maechler, 2012)."""
     return jnp.where(x < math.log(2), jnp.log(-jnp.expm1(-x)), jnp.log1p(-jnp.exp(-x)))
 
 
@@ -207,7 +207,7 @@ def _means(j, k, p, q, log_p, log_q):
 _LOGADDEXP = '''
 @jax.custom_jvp
 def _logaddexp(x, y):
-    """log(exp(x) + exp(y)); the derivatives are shares that do not round with x and y."""
+    """log(exp(x) + exp(y)); its derivatives are shares that do not round with x, y."""
     return jnp.logaddexp(x, y)
 
 

@@ -13,7 +13,7 @@ from ppc_tf.samplers import SAMPLERS
 _LOG1MEXP = '''
 @tf.custom_gradient
 def _log1mexp(x):
-    """log(1 - exp(-x)) for x > 0; the switch at log 2 keeps all digits (Maechler, 2012)."""
+    """log(1 - exp(-x)) for x > 0, by two forms about log 2 (Maechler, 2012)."""
     near, far = tf.math.log(-tf.math.expm1(-x)), tf.math.log1p(-tf.exp(-x))
     return tf.where(x < math.log(2), near, far), lambda dy: dy / tf.math.expm1(x)
 '''
@@ -199,7 +199,7 @@ def _binomial_deviance_alike(j, k, p, q, log_p, log_q):
 
 _LOGADDEXP = '''
 def _logaddexp(x, y):
-    """log(exp(x) + exp(y)); the derivatives are shares that do not round with x and y."""
+    """log(exp(x) + exp(y)); its derivatives are shares that do not round with x, y."""
     return _logaddexp_alike(*_alike(x, y))
 
 

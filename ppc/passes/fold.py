@@ -215,7 +215,7 @@ def _identity(
         ].name in (a, b):
             return _same(builder.value(b if args[1].name == a else a), node)
         case "sub", [_, Op(primitive="sigmoid", args=(x,))] if numbers[0] == 1:
-            return ops.sigmoid(-builder.value(x))
+            return ops.sigmoid(_opposite(builder, x))
         case "log", [Op(primitive="sigmoid", args=(x,))]:
             return ops.log_sigmoid(builder.value(x))
         case "log1p", [Op(primitive="neg", args=(y,))]:
@@ -291,6 +291,12 @@ def _inside(builder: Builder, name: str, primitive: str) -> Value | None:
     node = builder.nodes[name]
     found = isinstance(node, Op) and node.primitive == primitive
     return builder.value(node.args[0]) if found and isinstance(node, Op) else None
+
+
+def _opposite(builder: Builder, name: str) -> Value:
+    """Less a value: what it is the negative of, where it is one."""
+    found = _inside(builder, name, "neg")
+    return -builder.value(name) if found is None else found
 
 
 def _negated(builder: Builder, name: str) -> str | None:

@@ -89,6 +89,8 @@ IDENTITIES = {
     "the log-odds of a logistic": (
         lambda b, x, y, s: b.op("log", b.op("sigmoid", y)) - b.op("log1p", -b.op("sigmoid", y)), [],
     ),
+    "one less the logistic of a negative": (lambda b, x, y, s: 1.0 - b.op("sigmoid", -x),
+                                            ["sigmoid"]),
     "one less a logistic": (lambda b, x, y, s: b.op("log", 1.0 - b.op("sigmoid", x)),
                             ["neg", "log_sigmoid"]),
 }  # fmt: skip
