@@ -25,9 +25,14 @@ def with_reals(model: Graph, seed: int) -> dict[str, np.ndarray]:
     graph = constrain.run(unconstrained.unconstrained_log_density(model))
     rng = np.random.default_rng(seed)
     inputs = random_inputs(graph, rng)
+    own = {node.name for node in model.data}
+    sites = random_inputs(model, rng, given={n: x for n, x in inputs.items() if n in own})
     for site in model.samples:
         if site.name not in inputs:  # the model observes it itself
             continue
+        if site.distribution.startswith(("Truncated", "Censored")) and site.role == "observed":
+            found = sites[site.name]  # beyond its bounds there is no density
+            inputs[site.name] = np.where(np.isfinite(found), found, 1.0)
         shape = inputs[site.name].shape
         if site.role == "latent":
             inputs[site.name] = rng.normal(size=shape)
