@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 from frameworks import lacking, without
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from round_trip import assert_round_trip
 
 from ppc.diagnostics import StateError
 from ppc.ir.build import Builder
 from ppc.ir.nodes import Graph
 
-# A test that is slow on a busy machine is not wrong: no deadlines.
-settings.register_profile("ppc", deadline=None, print_blob=True)
+# A test that is slow on a busy machine is not wrong: no deadlines, nor complaints of slow inputs.
+settings.register_profile(
+    "ppc", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("ppc")
 
 
