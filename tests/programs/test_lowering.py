@@ -55,4 +55,5 @@ def test_the_loop_and_the_loss_lower_for_every_platform(name: str) -> None:
             noise = it.module.draw_rest(params, noise, *rest, key)
         return jax.value_and_grad(it.module.loss)(params, noise, *rest)
 
-    lowered(jax.jit(loss), state, abstract(data), key)
+    if not hasattr(it.module, "Plates"):  # of several plates the loop alone says how rows are taken
+        lowered(jax.jit(loss), state, abstract(data), key)
