@@ -7,11 +7,10 @@ by the loop's variable; where it indexes none, it is a size by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import libcst as cst
-from libcst import matchers as m
 
 from ppc.ir.build import Value
 from ppc.ir.sizes import Size
@@ -69,11 +68,10 @@ def _longest(ctx: Context, frame: Frame, node: cst.For) -> Size | None:
     found = _indexed(ctx, frame, node)
     if found is not None:
         return found
-    for function in m.findall(frame.module.tree, m.FunctionDef()):
-        loops = m.findall(function, m.For())
+    for function in _all(frame.module.tree, cst.FunctionDef):
+        loops = list(_all(function, cst.For))
         if any(loop is node for loop in loops):
             for loop in loops:
-                assert isinstance(loop, cst.For)
                 alike = loop is not node and _name(loop) == _name(node) != _UNNAMED
                 if alike and (found := _indexed(ctx, frame, loop)) is not None:
                     return found
@@ -84,13 +82,26 @@ def _indexed(ctx: Context, frame: Frame, node: cst.For) -> Size | None:
     """The dimension of an array that the body of a loop indexes by its variable."""
     if not isinstance(node.target, cst.Name):
         return None
-    for found in m.findall(node.body, m.Subscript()):
-        assert isinstance(found, cst.Subscript)
+    for found in _all(node.body, cst.Subscript):
         for at, item in enumerate(found.slice):
-            variable = m.Index(value=m.Name(node.target.value))
-            if m.matches(item.slice, variable) and (dims := _dims(ctx, frame, found.value)):
+            index = item.slice.value if isinstance(item.slice, cst.Index) else None
+            own = isinstance(index, cst.Name) and index.value == node.target.value
+            if own and (dims := _dims(ctx, frame, found.value)):
                 return dims[at] if at < len(dims) else None
     return None
+
+
+_Kind = TypeVar("_Kind", bound=cst.CSTNode)
+
+
+def _all(root: cst.CSTNode, kind: type[_Kind]) -> Iterator[_Kind]:
+    """The nodes of a kind, in the order of the text. (`libcst.matchers` takes long to import.)"""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, kind):
+            yield node
+        stack.extend(reversed(node.children))
 
 
 def _dims(ctx: Context, frame: Frame, node: cst.BaseExpression) -> tuple[Size, ...] | None:
@@ -121,7 +132,7 @@ _UNNAMED = "max_rounds"
 def _name(node: cst.For) -> str:
     """A name for the longest of the lengths that the data tell: `max_length`."""
     call = node.iter
-    if not isinstance(call, cst.Call) or not call.args or not m.matches(call.func, m.Name("range")):
+    if not isinstance(call, cst.Call) or not call.args or not isinstance(call.func, cst.Name):
         return _UNNAMED
-    names = m.findall(call.args[-1], m.Name())
-    return next((f"max_{n.value}" for n in names if isinstance(n, cst.Name)), _UNNAMED)
+    names = _all(call.args[-1], cst.Name) if call.func.value == "range" else iter(())
+    return next((f"max_{name.value}" for name in names), _UNNAMED)
