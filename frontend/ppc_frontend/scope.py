@@ -172,13 +172,16 @@ def own_names(node: cst.FunctionDef) -> frozenset[str]:
 
 def bound_in(body: cst.BaseSuite) -> tuple[str, ...]:
     """The names that a block binds, also in the blocks inside it; not those of functions in it."""
-    found: dict[str, None] = {}
+    return tuple(dict.fromkeys(name for item in every_statement(body) for name in binds(item)))
+
+
+def every_statement(body: cst.BaseSuite) -> Iterator[cst.CSTNode]:
+    """The statements of a block and of the blocks inside it; not those of functions in it."""
     stack: list[cst.BaseSuite] = [body]
     while stack:
         for item in statements(stack.pop()):
-            found.update(dict.fromkeys(binds(item)))
+            yield item
             stack.extend(suites(item))
-    return tuple(found)
 
 
 def binds(item: cst.CSTNode) -> Iterator[str]:

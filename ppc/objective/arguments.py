@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from ppc.ir import ops
 from ppc.ir.affine import ragged
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Const, Data, Graph, Node, Op, later, operands
+from ppc.ir.nodes import Const, Data, Graph, Node, Op, Origin, Sample, later, operands
 from ppc.ir.sizes import Size
 from ppc.records import dataclass
+
+
+def site_as_data(builder: Builder, names: Collection[str], site: Sample) -> Value:
+    """A site as an array of a graph that checks data.
+
+    One that is not among the given `names` is unknown, and so is a bound that depends on it.
+    """
+    if site.name in builder.nodes:
+        return builder.value(site.name)
+    origin: Origin = "site" if site.name in names else "parameter"
+    return builder.data(site.name, site.type, origin=origin)
 
 
 def is_known(builder: Builder, names: Iterable[str]) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 
 from ppc.distributions import Distribution
 from ppc.ir import ops
 from ppc.ir.build import Value
-from ppc.ir.nodes import Graph, Origin, Sample, mask_node
+from ppc.ir.nodes import Graph, Sample, mask_node
 from ppc.objective import arguments
-from ppc.objective.arguments import is_known
+from ppc.objective.arguments import is_known, site_as_data
 from ppc.objective.functions import on_plates, whole
 from ppc.objective.inline import inline
 from ppc.passes import dce
@@ -27,11 +28,7 @@ def counted(model: Graph, names: Collection[str]) -> dict[str, Graph]:
     builder.reserved |= {site.name for site in model.samples}
     found: dict[str, Graph] = {}
 
-    def given(site: Sample) -> Value:
-        if site.name in builder.nodes:
-            return builder.value(site.name)
-        origin: Origin = "site" if site.name in names else "parameter"
-        return builder.data(site.name, site.type, origin=origin)
+    given = partial(site_as_data, builder, names)
 
     def at(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         value = given(site)

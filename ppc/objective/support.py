@@ -16,7 +16,6 @@ from ppc.ir.nodes import (
     Data,
     Graph,
     Op,
-    Origin,
     Param,
     Sample,
     Support,
@@ -24,7 +23,7 @@ from ppc.ir.nodes import (
 )
 from ppc.ir.sizes import Size
 from ppc.objective import arguments
-from ppc.objective.arguments import is_known as is_known
+from ppc.objective.arguments import is_known, site_as_data
 from ppc.objective.inline import inline
 from ppc.passes import dce
 
@@ -55,12 +54,7 @@ def supports(
     builder.reserve(model)
     builder.reserved |= {site.name for site in model.samples}  # here they are data
 
-    def given(site: Sample) -> Value:
-        # A site that is not given is unknown, and so is a bound that depends on it.
-        if site.name in builder.nodes:
-            return builder.value(site.name)
-        origin: Origin = "site" if site.name in names else "parameter"
-        return builder.data(site.name, site.type, origin=origin)
+    given = functools.partial(site_as_data, builder, names)
 
     def at(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         value = given(site)

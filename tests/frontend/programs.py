@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from ppc_frontend import Compiled, compile_source
 from round_trip import assert_round_trip
 
@@ -55,6 +57,23 @@ def body(lines: str, parameters: str = "", **settings: Any) -> Graph:
 def types(found: Graph) -> dict[str, str]:
     """The type of each node, as text."""
     return {node.name: str(node.type) for node in found}
+
+
+def assert_slopes(
+    function: Callable[[dict[str, Any]], float],
+    given: Mapping[str, Any],
+    gradient: Mapping[str, Any],
+) -> None:
+    """A gradient is that of a function of arrays, by central differences."""
+    step = 1e-5  # errors of order step**2 and of eps / step, each near 1e-10 of the density
+    for one, slopes in gradient.items():
+        for index in np.ndindex(given[one].shape):
+            ends = [given[one].copy(), given[one].copy()]
+            ends[0][index] -= step
+            ends[1][index] += step
+            low, high = (function({**given, one: end}) for end in ends)
+            expected = (high - low) / (2 * step)
+            np.testing.assert_allclose(np.asarray(slopes)[index], expected, rtol=1e-6, atol=1e-7)
 
 
 def mistakes(lines: str, parameters: str = "", **settings: Any) -> CompileError:

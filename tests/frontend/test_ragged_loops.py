@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from ppc_numpy import value_and_gradient
-from programs import body, mistakes
+from programs import assert_slopes, body, mistakes
 from scipy import special, stats
 
 import ppc as inf
@@ -157,15 +157,7 @@ def test_density_and_gradient_are_those_of_loops(name: str) -> None:
     inputs = {**free, **data, "length": LENGTH}
     found, gradient = value_and_gradient(density, inputs, "log_density", list(free))
     np.testing.assert_allclose(found, expected(inputs), rtol=1e-12)
-    step = 1e-5  # errors of order step**2 and of eps / step, each near 1e-10 of the density
-    for one, value in free.items():
-        for index in np.ndindex(value.shape):
-            ends = [value.copy(), value.copy()]
-            ends[0][index] -= step
-            ends[1][index] += step
-            low, high = (expected({**inputs, one: end}) for end in ends)
-            slope = np.asarray(gradient[one])[index]
-            np.testing.assert_allclose(slope, (high - low) / (2 * step), rtol=1e-6, atol=1e-7)
+    assert_slopes(expected, inputs, {one: gradient[one] for one in free})
 
 
 @inf.probmodel

@@ -28,7 +28,7 @@ from ppc_frontend.evaluate import carry, lags, sums
 from ppc_frontend.evaluate.arithmetic import by_symbol
 from ppc_frontend.evaluate.indexed import Indexed
 from ppc_frontend.evaluate.indexing import WHOLE, index
-from ppc_frontend.scope import Frame, bound_in, target_names
+from ppc_frontend.scope import Frame, bound_in, every_statement, target_names
 from ppc_frontend.tensors import tensor
 from ppc_frontend.values import (
     Carried,
@@ -259,23 +259,17 @@ def _declare(ctx: Context, frame: Frame, name: str) -> None:
 
 def targets_in(body: cst.BaseSuite) -> Iterator[str]:
     """The names in front of the brackets of targets in a block."""
-    from ppc_frontend.scope import suites
-    from ppc_frontend.source import statements
-
-    stack = [body]
-    while stack:
-        for item in statements(stack.pop()):
-            targets: list[cst.BaseExpression] = []
-            if isinstance(item, cst.Assign):
-                targets += [t.target for t in item.targets]
-            elif isinstance(item, cst.AnnAssign | cst.AugAssign):
-                targets.append(item.target)
-            for target in targets:
-                while isinstance(target, cst.Subscript):
-                    if isinstance(target.value, cst.Name):
-                        yield target.value.value
-                    target = target.value
-            stack.extend(suites(item))
+    for item in every_statement(body):
+        targets: list[cst.BaseExpression] = []
+        if isinstance(item, cst.Assign):
+            targets += [t.target for t in item.targets]
+        elif isinstance(item, cst.AnnAssign | cst.AugAssign):
+            targets.append(item.target)
+        for target in targets:
+            while isinstance(target, cst.Subscript):
+                if isinstance(target.value, cst.Name):
+                    yield target.value.value
+                target = target.value
 
 
 def _after(ctx: Context, value: Any, loop: Loop) -> Any:

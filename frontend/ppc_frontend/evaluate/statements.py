@@ -183,7 +183,7 @@ def _adds_to_element(
     symbol = arithmetic.BINARY[type(node.operator)][0]
     if not isinstance(held, Summed) or symbol not in "+-":
         return False
-    items = subscript_items(ctx, frame, target)
+    items = sums.positions(subscript_items(ctx, frame, target))
     if not sums.takes(ctx, held, items):
         return False
     sums.add(ctx, held, items, symbol, evaluate(ctx, frame, node.value))

@@ -21,22 +21,17 @@ from ppc_frontend.context import Context
 from ppc_frontend.evaluate import carry
 from ppc_frontend.evaluate.indexed import place
 from ppc_frontend.evaluate.indexing import WHOLE
+from ppc_frontend.scope import every_statement
 from ppc_frontend.tensors import tensor
 from ppc_frontend.values import Added, Summed
 
 
 def summed_in(body: cst.BaseSuite) -> Iterator[str]:
     """The names to whose elements a block adds, also in the blocks inside it."""
-    from ppc_frontend.scope import suites
-    from ppc_frontend.source import statements
-
-    stack = [body]
-    while stack:
-        for item in statements(stack.pop()):
-            target = item.target if isinstance(item, cst.AugAssign) else None
-            if isinstance(target, cst.Subscript) and isinstance(target.value, cst.Name):
-                yield target.value.value
-            stack.extend(suites(item))
+    for item in every_statement(body):
+        target = item.target if isinstance(item, cst.AugAssign) else None
+        if isinstance(target, cst.Subscript) and isinstance(target.value, cst.Name):
+            yield target.value.value
 
 
 def array(held: Summed) -> Value:
@@ -48,10 +43,15 @@ def array(held: Summed) -> Value:
     return outer
 
 
-def takes(ctx: Context, held: Summed, items: Sequence[Any]) -> bool:
-    """Whether an addition at these positions is one to any element: not to that of the round."""
+def positions(items: Sequence[Any]) -> Sequence[Any]:
+    """What stands between brackets without the whole dimensions at its end."""
     while items and items[-1] == WHOLE:
         items = items[:-1]
+    return items
+
+
+def takes(ctx: Context, held: Summed, items: Sequence[Any]) -> bool:
+    """Whether an addition at these positions is one to any element: not to that of the round."""
     if not 0 < len(items) <= array(held).type.rank or not all(map(_is_position, items)):
         return False
     if held.terms:
@@ -70,8 +70,6 @@ def _is_position(item: Any) -> bool:
 def add(ctx: Context, held: Summed, items: Sequence[Any], symbol: str, value: Any) -> None:
     """`held[items] += value`, or `-=`."""
     _refuse_read(ctx, held)
-    while items and items[-1] == WHOLE:
-        items = items[:-1]
     sizes = array(held).type.shape
     at = tuple(_at(ctx, item, size) for item, size in zip(items, sizes, strict=False))
     term = tensor(ctx, value, array(held).type.dtype)
