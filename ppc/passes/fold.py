@@ -1,7 +1,7 @@
 """Constant folding and exact identities.
 
 What: operations on constants are computed now, in double precision; a broadcast constant enters
-an elementwise operation as the number; identities that hold for every value (NaN and infinities
+an elementwise operation as the number, and a small constant matrix is factored; identities that hold for every value (NaN and infinities
 included, or only more accurate than what they replace) are applied.
 Before: `a = broadcast_to(1.0; (k)); b = a * 0.1; c = x - b; d = c / 1.0`.  After: `d = x - 0.1`.
 When not: `0 * x` stays (x may be infinite), and so does what would overflow or leave the reals.
@@ -13,11 +13,13 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import cast
 
 from ppc.ir import ops
 from ppc.ir.build import Builder, Number, Value
 from ppc.ir.nodes import Const, ConstValue, Graph, Node, Op, Region, is_named
 from ppc.ir.primitives import PRIMITIVES
+from ppc.passes.matrices import MATRICES, Matrix
 from ppc.passes.numbers import NUMBERS
 
 _MOST_ELEMENTS = 64  # of an array that is computed now: one that a reader still takes in
@@ -58,7 +60,23 @@ def _simplified(builder: Builder, node: Op, env: dict[str, str]) -> Value | None
             return ops.broadcast_to(builder.value(inner.args[0]), node.type.shape)
     if node.primitive == "reshape" and args[0].type == node.type:
         return args[0]
+    if node.primitive in MATRICES:
+        return _matrix(builder, node, args[0])
     return _reduced(builder, node, args[0]) if node.primitive in _REDUCE else None
+
+
+def _matrix(builder: Builder, node: Op, x: Value) -> Value | None:
+    """What an operation on a small constant matrix gives."""
+    inner = builder.nodes[x.name]
+    if not isinstance(inner, Const) or inner.type.rank != 2 or inner.type.axes:
+        return None
+    if not _few(inner.value):
+        return None
+    try:
+        value = MATRICES[node.primitive](cast("Matrix", inner.value))
+    except ValueError:
+        return None
+    return builder.const(value, node.type.dtype)
 
 
 def _elementwise(builder: Builder, node: Op, args: list[Value]) -> Value | None:
@@ -90,10 +108,16 @@ def _number_inside(builder: Builder, value: Value) -> Value:
         if isinstance(inner, Const) and not inner.type.rank:
             return builder.value(inner.name)
     if isinstance(node, Const) and node.type.rank:
-        elements = list(itertools.islice(_elements(node.value), _MOST_ELEMENTS + 1))
-        if 0 < len(elements) <= _MOST_ELEMENTS and len({repr(x) for x in elements}) == 1:
+        elements = _few(node.value)
+        if elements and len({repr(x) for x in elements}) == 1:
             return builder.const(elements[0], node.type.dtype)
     return value
+
+
+def _few(value: ConstValue) -> list[Number]:
+    """The elements of a constant, where they are few; else none."""
+    elements = list(itertools.islice(_elements(value), _MOST_ELEMENTS + 1))
+    return elements if len(elements) <= _MOST_ELEMENTS else []
 
 
 def _elements(value: ConstValue) -> Iterator[Number]:

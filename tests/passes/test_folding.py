@@ -13,6 +13,7 @@ from ppc.ir.nodes import Const, Graph, Op
 from ppc.ir.primitives import PRIMITIVES
 from ppc.ir.types import Tensor
 from ppc.passes import fold
+from ppc.passes.matrices import MATRICES
 from ppc.passes.numbers import NUMBERS
 
 POINTS = [-40.0, -2.5, -0.3, 0.0, 1e-9, 0.2, 0.5, 1.0, 2.0, 3.7, 9.0, 11.5, 120.0, 1e6]
@@ -115,3 +116,32 @@ def test_what_leaves_the_reals_stays() -> None:
         return b.op("log", b.const((0.0, 1.0))) + y
 
     assert reached(fold.run(graph(made))) == ["log", "add"]
+
+
+WELL, NONE = ((4.0, -1.0, 0.5), (-1.0, 2.0, 0.25), (0.5, 0.25, 1.0)), ((1.0, 2.0), (2.0, 1.0))
+
+
+def of_matrix(primitive: str, a: tuple[tuple[float, ...], ...]) -> Graph:
+    attrs = {"perm": (-1, -2)} if primitive == "transpose" else {}
+    builder = Builder("folded", "function")
+    builder.output("out", builder.op(primitive, builder.const(a), **attrs))
+    return fold.run(builder.build())
+
+
+@pytest.mark.parametrize("primitive", MATRICES)
+def test_small_matrices_are_those_of_numpy(primitive: str) -> None:
+    numpys = {
+        "tril": np.tril, "diagonal": np.diagonal, "transpose": np.transpose,
+        "cholesky": np.linalg.cholesky,
+    }  # fmt: skip
+    folded = of_matrix(primitive, WELL)
+    assert operations(folded) == []
+    expected = numpys[primitive](np.array(WELL))
+    # the condition of WELL is below 8, and each element is a few roundings
+    np.testing.assert_allclose(evaluate(folded, {})["out"], expected, rtol=2.0**-47, atol=0)
+
+
+def test_a_matrix_without_a_factor_and_a_large_one_stay() -> None:
+    assert operations(of_matrix("cholesky", NONE)) == ["cholesky"]
+    large = tuple(tuple(float(i == j) for j in range(9)) for i in range(9))
+    assert operations(of_matrix("cholesky", large)) == ["cholesky"]
