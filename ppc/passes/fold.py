@@ -1,8 +1,9 @@
 """Constant folding and exact identities.
 
 What: operations on constants are computed now, in double precision; a broadcast constant enters
-an elementwise operation as the number, and a small constant matrix is factored; identities that hold for every value (NaN and infinities
-included, or only more accurate than what they replace) are applied.
+an elementwise operation as the number, and a small constant matrix is factored; identities that
+hold for every value (NaN and infinities included, or only more accurate than what they replace)
+are applied.
 Before: `a = broadcast_to(1.0; (k)); b = a * 0.1; c = x - b; d = c / 1.0`.  After: `d = x - 0.1`.
 When not: `0 * x` stays (x may be infinite), and so does what would overflow or leave the reals.
 """
