@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ppc.ir.nodes import Attr
-from ppc.ir.primitives import shape_of
+from ppc.ir.rules import shape_of
 from ppc.ir.sizes import Size
 from ppc_numpy.rules import Array, Call, Gradients, Rule, unbroadcast
 

@@ -12,7 +12,8 @@ from ppc.diagnostics.base import Mistake
 from ppc.diagnostics.notes import Note
 from ppc.ir.build import Builder, Operand, Value
 from ppc.ir.nodes import Attr, Const, ConstValue, Data, Op, Sample
-from ppc.ir.primitives import PRIMITIVES, RuleError, show
+from ppc.ir.primitives import PRIMITIVES
+from ppc.ir.rules import RuleError, show
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, Tensor
 from ppc.records import dataclass

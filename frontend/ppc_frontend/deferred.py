@@ -15,7 +15,7 @@ from ppc.diagnostics.base import CompileError
 from ppc.distributions import COMPOSED
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import Graph, Sample
-from ppc.ir.primitives import RuleError
+from ppc.ir.rules import RuleError
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, Tensor
 from ppc.spans import Span

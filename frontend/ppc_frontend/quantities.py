@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ppc.ir.build import Value
-from ppc.ir.primitives import show
+from ppc.ir.rules import show
 from ppc.ir.types import Tensor
 from ppc_frontend import wrong
 from ppc_frontend.context import Context

@@ -13,7 +13,8 @@ from ppc.distributions import DISTRIBUTIONS, SUPPORTS, Distribution, draw_type, 
 from ppc.distributions.supports import outside, same_up_to_boundary, words
 from ppc.ir.build import Value
 from ppc.ir.nodes import REAL, WEIGHT, Data, Op, Sample, Support, is_random, operands
-from ppc.ir.primitives import PRIMITIVES, RuleError, show
+from ppc.ir.primitives import PRIMITIVES
+from ppc.ir.rules import RuleError, show
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, Tensor
 from ppc.spans import Span

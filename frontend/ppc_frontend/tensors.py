@@ -7,7 +7,7 @@ from typing import Any
 
 from ppc.ir.build import Value
 from ppc.ir.nodes import ConstValue
-from ppc.ir.primitives import show
+from ppc.ir.rules import show
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, DType, Tensor
 from ppc_frontend import wrong

@@ -15,7 +15,7 @@ from dataclasses import field
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
 from ppc.ir.nodes import REAL, Const, NoiseKind, Support
-from ppc.ir.primitives import RuleError
+from ppc.ir.rules import RuleError
 from ppc.ir.sizes import Size
 from ppc.ir.types import DType, Tensor
 from ppc.records import dataclass

@@ -31,7 +31,7 @@ from ppc.emit.tree import (
     number,
 )
 from ppc.ir.nodes import Attr
-from ppc.ir.primitives import shape_of
+from ppc.ir.rules import shape_of
 from ppc.ir.sizes import FloorDiv, Size
 from ppc.ir.types import DType, Tensor
 from ppc.records import dataclass

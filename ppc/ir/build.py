@@ -35,7 +35,8 @@ from ppc.ir.nodes import (
     is_named,
     rename_operands,
 )
-from ppc.ir.primitives import PRIMITIVES, Sizes, infer
+from ppc.ir.primitives import PRIMITIVES, infer
+from ppc.ir.rules import Sizes
 from ppc.ir.sizes import Size
 from ppc.ir.types import Axis, DType, Tensor, promote, scalar
 from ppc.records import dataclass

@@ -38,14 +38,8 @@ from ppc.ir.nodes import (
     mask_node,
     operands,
 )
-from ppc.ir.primitives import (
-    NAMED_AXIS_PRIMITIVES,
-    PRIMITIVES,
-    SAMPLERS,
-    RuleError,
-    Sizes,
-    infer,
-)
+from ppc.ir.primitives import NAMED_AXIS_PRIMITIVES, PRIMITIVES, SAMPLERS, infer
+from ppc.ir.rules import RuleError, Sizes
 from ppc.ir.sizes import Size
 from ppc.ir.text import print_graph, print_node
 from ppc.ir.types import DType, Tensor

@@ -29,8 +29,9 @@ from ppc.ir.nodes import (
     operands,
     rename_operands,
 )
-from ppc.ir.primitives import NAMED_AXIS_PRIMITIVES, PRIMITIVES, RuleError, Sizes
+from ppc.ir.primitives import NAMED_AXIS_PRIMITIVES, PRIMITIVES
 from ppc.ir.reach import in_order
+from ppc.ir.rules import RuleError, Sizes
 from ppc.ir.sizes import Size
 from ppc.ir.types import Tensor, scalar
 

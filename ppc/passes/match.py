@@ -40,7 +40,7 @@ from ppc.ir.nodes import (
     is_weight,
     rename_operands,
 )
-from ppc.ir.primitives import Sizes, show
+from ppc.ir.rules import Sizes, show
 from ppc.ir.sizes import Size
 from ppc.passes.constrain import input_names, unconstrained_name, with_free_names
 

@@ -17,8 +17,8 @@ from ppc.distributions import find
 from ppc.ir.affine import Position
 from ppc.ir.build import Value
 from ppc.ir.nodes import Sample, rename_operands
-from ppc.ir.primitives import show
 from ppc.ir.reach import in_order
+from ppc.ir.rules import show
 from ppc.ir.sizes import Size
 from ppc.spans import Span
 from ppc_frontend import sites, wrong

@@ -6,7 +6,7 @@ from typing import Any
 
 from ppc.ir import affine
 from ppc.ir.build import Value
-from ppc.ir.primitives import show
+from ppc.ir.rules import show
 from ppc.ir.sizes import Size
 from ppc.records import dataclass
 from ppc_frontend import wrong

@@ -8,7 +8,7 @@ from typing import Any
 import libcst as cst
 
 from ppc.ir.build import Value
-from ppc.ir.primitives import RuleError
+from ppc.ir.rules import RuleError
 from ppc.ir.sizes import Size
 from ppc_frontend import wrong
 from ppc_frontend.context import Context

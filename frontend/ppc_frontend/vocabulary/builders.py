@@ -8,7 +8,7 @@ from typing import Any
 
 from ppc.ir.build import Value
 from ppc.ir.nodes import NoiseKind
-from ppc.ir.primitives import show
+from ppc.ir.rules import show
 from ppc.ir.sizes import Size, product
 from ppc.ir.types import Tensor
 from ppc_frontend import wrong

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ppc.ir.build import Value
-from ppc.ir.primitives import show
+from ppc.ir.rules import show
 from ppc.ir.sizes import Size
 from ppc_frontend import wrong
 from ppc_frontend.context import Context

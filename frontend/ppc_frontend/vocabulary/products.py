@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ppc.ir.build import Value
-from ppc.ir.primitives import show
+from ppc.ir.rules import show
 from ppc.ir.sizes import Size, product
 from ppc.ir.types import DType
 from ppc_frontend import wrong
