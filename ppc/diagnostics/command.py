@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import metadata
 from typing import ClassVar, Literal
 
 from ppc.diagnostics.base import Mistake, Severity
@@ -42,6 +41,8 @@ class MissingFramework(Mistake):
 
 def installing(backend: str, package: str) -> str:
     """The command that installs what a backend runs on."""
+    from importlib.metadata import metadata  # it loads much, and few programs are refused
+
     if backend in (metadata("ppc-compiler").get_all("Provides-Extra") or ()):
         return f"pip install 'ppc-compiler[{backend}]'"
     return f"pip install {package}"

@@ -149,18 +149,13 @@ def fit(
     plan = assemble(c)
     batch_size = _batch_size(c.graphs["model"], plan, checked, method, clip=clip)
     warn_of_another(model)
-    found = registry.backend(backend)
-    module = found.load(found.emit(plan), f"fit_{plan.name}")
-    arrays = {column.name: checked.arrays[column.name] for column in plan.columns if column.given}
     with _Progress(progress) as bar:
         settings = registry.FitSettings(
             program=plan, seed=seed, epochs=method.epochs, batch_size=batch_size,
             learning_rate=method.learning_rate, optimizer=method.optimizer,
             sizes={n: checked.sizes.get(n, v or 0) for n, v in plan.hypers.items()}, progress=bar,
         )  # fmt: skip
-        outcome = found.fit(module, arrays, settings)
-    if outcome.failure:
-        raise DataError(NonFiniteLoss(where=outcome.failure))
+        outcome = run(settings, f"fit_{plan.name}", checked.arrays, backend)
     method.record(outcome.losses)
     return Fitted(
         model=whole.graphs["model"],
@@ -173,6 +168,22 @@ def fit(
         method=method,
         missing=missing,
     )
+
+
+def run(
+    settings: registry.FitSettings, name: str, arrays: Mapping[str, Array], backend: str | None
+) -> registry.FitOutcome:
+    """What the program of a fit finds, run on `backend` under a name for its tracebacks.
+
+    Raises DataError where its loss leaves the finite numbers.
+    """
+    found = registry.backend(backend)
+    module = found.load(found.emit(settings.program), name)
+    given = {c.name: arrays[c.name] for c in settings.program.columns if c.given}
+    outcome = found.fit(module, given, settings)
+    if outcome.failure:
+        raise DataError(NonFiniteLoss(where=outcome.failure))
+    return outcome
 
 
 def without_missing(model: ProbModel, guide: Graph | None, data: Any, missing: str) -> Seen:

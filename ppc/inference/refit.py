@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from ppc import registry
 from ppc.compiler import Options, compile_loss
 from ppc.diagnostics import DataError
-from ppc.diagnostics.data import MissingData, NonFiniteLoss
+from ppc.diagnostics.data import MissingData
 from ppc.emit.program import assemble
+from ppc.inference.fit import run
 from ppc.ir.nodes import Data, Graph, Node, Param, Sample, observed_node
 from ppc.ir.reach import reached
 from ppc.passes.constrain import unconstrained_name
@@ -60,17 +61,13 @@ def refitted(
     plan = assemble(c)
     columns = [column.name for column in plan.columns if column.given]
     _need([name for name in columns if name not in held], (model, guide), inputs)
-    found = registry.backend(backend)
     settings = registry.FitSettings(
         program=plan, seed=seed, epochs=method.epochs, batch_size={},
         learning_rate=method.learning_rate, optimizer=method.optimizer,
         sizes={name: sizes.get(name, value or 0) for name, value in plan.hypers.items()},
         progress=None,
     )  # fmt: skip
-    module = found.load(found.emit(plan), f"refit_{plan.name}")
-    outcome = found.fit(module, {name: known[name] for name in columns}, settings)
-    if outcome.failure:
-        raise DataError(NonFiniteLoss(where=outcome.failure))
+    outcome = run(settings, f"refit_{plan.name}", known, backend)
     names = _on_the_reals(c.graphs["model"], c.graphs["guide"])
     before = _on_the_reals(fitted.model, fitted.guide)
     return {before[p]: outcome.parameters[n] for p, n in names.items() if n in outcome.parameters}

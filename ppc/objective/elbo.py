@@ -16,7 +16,7 @@ Sums over a subsampled plate weight each row, so that the mean over an epoch is 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ppc.diagnostics import InternalError
 from ppc.diagnostics.notes import ExactKL, NoClosedForm, Note, ReadsOwnDraw
@@ -76,9 +76,7 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
     def in_model(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         name_parameters(builder, site, args)
         if site.role == "observed":
-            value = observed_value(builder, site)
-            if observed_node(site) is None and known_support(builder, dist, args):
-                builder.inside.add(value.name)  # the data are checked before a fit
+            value = checked_value(builder, site, dist, args)
             term = rename(builder, log_density(builder, site, dist, value, args), f"lp_{site.name}")
             estimators[site.name] = "observed"
         else:
@@ -96,18 +94,37 @@ def negative_elbo(model: Graph, guide: Graph) -> Loss:
         term = rename(builder, where_counted(builder, site, value), f"lp_{site.name}")
         terms[site.name] = -weighted_sum(builder, term, site.type, 0)
 
-    def of_data(site: Sample) -> Value | None:
-        return builder.value(site.name) if site.role == "observed" else None
-
-    def of_site(site: Sample) -> Value | None:
-        observed = site.role == "observed"
-        return observed_value(builder, site) if observed else factors[site.name].value
-
+    of_data, of_site = readings(builder, lambda name: factors[name].value)
     inline(builder, guide, in_guide, of_data)
     inline(builder, model, in_model, of_site, factor=factor)
     for name, term in terms.items():
         builder.output(name, term)
     return Loss(builder.build(), estimators, tuple(notes))
+
+
+def checked_value(
+    builder: Builder, site: Sample, dist: Distribution, args: Mapping[str, Value]
+) -> Value:
+    """The value of an observed site, known to be on its support where the data are checked."""
+    value = observed_value(builder, site)
+    if observed_node(site) is None and known_support(builder, dist, args):
+        builder.inside.add(value.name)
+    return value
+
+
+Reading = Callable[[Sample], Value | None]
+
+
+def readings(builder: Builder, drawn: Callable[[str], Value]) -> tuple[Reading, Reading]:
+    """What the guide reads of an observed site, and the model of any: latents as they are drawn."""
+
+    def of_data(site: Sample) -> Value | None:
+        return builder.value(site.name) if site.role == "observed" else None
+
+    def of_site(site: Sample) -> Value | None:
+        return observed_value(builder, site) if site.role == "observed" else drawn(site.name)
+
+    return of_data, of_site
 
 
 def input_arrays(builder: Builder, model: Graph) -> None:

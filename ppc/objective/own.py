@@ -16,12 +16,11 @@ from ppc.diagnostics.losses import FactorInOwnLoss, LossOfSeveralBatches
 from ppc.distributions import Distribution
 from ppc.ir import ops
 from ppc.ir.build import Builder, Value
-from ppc.ir.nodes import Data, Graph, Sample, observed_node
-from ppc.objective.elbo import Loss, input_arrays, observed_value, row_weight
+from ppc.ir.nodes import Data, Graph, Sample
+from ppc.objective.elbo import Loss, checked_value, input_arrays, readings, row_weight
 from ppc.objective.functions import full, on_plates
 from ppc.objective.inline import draw, inline, merged, name_parameters, rename
 from ppc.objective.score import log_density
-from ppc.objective.support import known_support
 from ppc.records import dataclass
 
 OUTPUT = "loss"  # the name of the only term
@@ -103,21 +102,13 @@ def own_loss(model: Graph, guide: Graph, function: LossFunction) -> Loss:
     def in_model(site: Sample, dist: Distribution, args: Mapping[str, Value]) -> Value:
         name_parameters(builder, site, args)
         if site.role == "observed":
-            value = observed_value(builder, site)
-            if observed_node(site) is None and known_support(builder, dist, args):
-                builder.inside.add(value.name)  # the data are checked before a fit
+            value = checked_value(builder, site, dist, args)
         else:
             value = q[site.name].value
         p[site.name] = variable(site, dist, args, value)
         return value
 
-    def of_data(site: Sample) -> Value | None:
-        return builder.value(site.name) if site.role == "observed" else None
-
-    def of_site(site: Sample) -> Value | None:
-        observed = site.role == "observed"
-        return observed_value(builder, site) if observed else q[site.name].value
-
+    of_data, of_site = readings(builder, lambda name: q[name].value)
     inline(builder, guide, in_guide, of_data)
     inline(builder, model, in_model, of_site)
     builder.output(OUTPUT, function(builder, p, q, _settings(builder)))
