@@ -3,6 +3,7 @@
 import count_rows
 import distribution_rows
 import positive_rows
+import pushed_rows
 import shaped_rows
 import vector_rows
 
@@ -12,4 +13,5 @@ ROWS = (
     *count_rows.ROWS,
     *vector_rows.ROWS,
     *shaped_rows.ROWS,
+    *pushed_rows.ROWS,
 )

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from all_rows import ROWS
-from distribution_rows import Pushed, Row, single
+from distribution_rows import Row, single
 from ppc_numpy import evaluate_nodes, value_and_gradient
+from pushed_rows import Pushed
 from scipy import stats
 
 from ppc.distributions import DISTRIBUTIONS, NoiseSource

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from all_rows import ROWS
-from distribution_rows import Pushed, Row, single
+from distribution_rows import Row, single
 from graph_cases import batches, data, flat, operands, stacked, statistic_graph, unflatten
 from mpmath import mp, mpf
 from ppc_numpy import evaluate
+from pushed_rows import Pushed
 
 from ppc.distributions import DISTRIBUTIONS
 from ppc.ir.build import Builder
